@@ -1,0 +1,83 @@
+"""What each further group would gain in each region, measured on the picture itself.
+
+The picture is decoded at a few uniform depths (probes). Between two probes the pixel distortion is taken
+to fall as the latent's own quantization error falls, which the analysis network reports for every group.
+
+Distortion is the squared error of the pixels, weighted by how busy the region is: an error of a given size
+shows on a calm wall and is hidden in foliage (contrast masking: Legge & Foley 1980). With s2 the region's
+own variance, the weight is (s2 + FLOOR) ** -masking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+REGION = 32
+FLOOR = 20.0  # squared grey levels: keeps the noise of flat regions from looking important
+CALM_DETAIL = 1e-6  # relative: below this a probe's gain is rounding
+
+
+def region_weights(pixels_u8: NDArray[np.uint8], masking: float) -> NDArray[np.float64]:
+    """(H, W, 3) uint8, padded -> (rows, cols) weights, about 1 on average for ordinary photographs."""
+    luma = pixels_u8.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    blocks = _blocks(luma)
+    variance = blocks.var((1, 3)).astype(np.float64)
+    weights: NDArray[np.float64] = ((variance + FLOOR) / 500.0) ** -masking
+    return weights
+
+
+def region_distortions(original_u8: NDArray[np.uint8], decoded_u8: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Sum over each region of the squared error of all channels: (H, W, 3) twice -> (rows, cols)."""
+    difference = original_u8.astype(np.float32) - decoded_u8
+    out: NDArray[np.float64] = _blocks((difference * difference).sum(2)).sum((1, 3)).astype(np.float64)
+    return out
+
+
+def _blocks(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows, columns = plane.shape[0] // REGION, plane.shape[1] // REGION
+    return plane.reshape(rows, REGION, columns, REGION)
+
+
+def distortion_curve(
+    probes: Mapping[int, NDArray[np.float64]],
+    errors: Sequence[NDArray[np.float32]],
+    level_gains: Sequence[float],
+) -> NDArray[np.float64]:
+    """Distortion of each region at every depth.
+
+    Args:
+        probes: measured distortion (rows, cols) at some depths, at least one.
+        errors: for each level (G + 1, rows, cols), the latent's squared error after 0..G groups.
+        level_gains: pixel distortion per unit of latent error of each level, on average over training
+            pictures; used only outside the range of the probes.
+
+    Returns:
+        (N + 1, rows, cols), never rising with depth.
+    """
+    latent = _latent_curve(errors, level_gains)
+    depths = sorted(probes)
+    curve = np.empty_like(latent)
+    first, last = depths[0], depths[-1]
+    curve[: first + 1] = probes[first] + latent[: first + 1] - latent[first]
+    curve[last:] = np.maximum(probes[last] + latent[last:] - latent[last], 0)
+    for low, high in zip(depths, depths[1:], strict=False):
+        top = probes[low]
+        bottom = np.minimum(probes[high], top)
+        span = latent[low] - latent[high]
+        share = (latent[low : high + 1] - latent[high]) / np.maximum(span, CALM_DETAIL * (latent[0] + 1))
+        curve[low : high + 1] = bottom + (top - bottom) * np.clip(share, 0, 1)
+    result: NDArray[np.float64] = np.minimum.accumulate(curve, 0)
+    return result
+
+
+def _latent_curve(errors: Sequence[NDArray[np.float32]], level_gains: Sequence[float]) -> NDArray[np.float64]:
+    """(N + 1, rows, cols): expected pixel distortion from latent errors alone, 0 at full depth of all levels."""
+    parts = []
+    for i, (level, gain) in enumerate(zip(errors, level_gains, strict=True)):
+        later = sum(float(g) * e[0].astype(np.float64) for g, e in zip(level_gains[i + 1 :], errors[i + 1 :], strict=True))
+        here = gain * np.minimum.accumulate(level.astype(np.float64), 0) + later
+        parts.append(here if i == 0 else here[1:])
+    return np.concatenate(parts)

@@ -1,0 +1,173 @@
+"""From a budget to a grain map: each bit goes where it lowers the distortion most.
+
+For a price `lmbda` in distortion per bit, every region takes the depth that minimises
+
+    cost = distortion + lmbda * (token bits + grain map bits).
+
+Raising the price shortens the file, so a bisection over the price meets any budget; what is then left over
+is spent on single steps, best benefit per bit first (Shoham & Gersho 1988, with a greedy end). Only
+measured numbers enter; ties go to the smaller depth, then to the earlier region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+DepthArray = NDArray[np.uint8]
+
+MIN_DEPTH = 1
+BISECTIONS = 28
+SWEEPS = 2
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What the regions of one picture would gain and cost.
+
+    Attributes:
+        distortions: (N + 1, rows, cols); entry d is the region's distortion when d groups are sent. Falls with d.
+        token_bits: (N, rows, cols); entry p is what group p of the order costs in the region.
+        map_bits: (N + 1, N + 1, N) bits of a grain symbol, indexed [left depth, upper depth, depth - 1].
+    """
+
+    distortions: FloatArray
+    token_bits: FloatArray
+    map_bits: FloatArray
+
+    @property
+    def num_groups(self) -> int:
+        """Length of the order."""
+        return len(self.token_bits)
+
+    def cumulative_bits(self) -> FloatArray:
+        """(N + 1, rows, cols): token bits of the first d groups."""
+        zero = np.zeros((1, *self.token_bits.shape[1:]))
+        return np.concatenate([zero, np.cumsum(self.token_bits, 0)])
+
+    def total_bits(self, depths: DepthArray, cumulative: FloatArray) -> float:
+        """Bits of all tokens and of the grain map itself."""
+        tokens = np.take_along_axis(cumulative, depths[None].astype(np.intp), 0).sum()
+        return float(tokens + grain_bits(depths, self.map_bits).sum())
+
+
+def neighbours(depths: DepthArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Depths to the left of and above each region, 0 outside; (rows, cols) each."""
+    padded = np.pad(depths.astype(np.intp), ((1, 0), (1, 0)))
+    return padded[1:, :-1], padded[:-1, 1:]
+
+
+def grain_bits(depths: DepthArray, map_bits: FloatArray) -> FloatArray:
+    """(rows, cols): bits of each region's own symbol in the grain map."""
+    left, up = neighbours(depths)
+    out: FloatArray = map_bits[left, up, depths.astype(np.intp) - 1]
+    return out
+
+
+def _map_costs(depths: DepthArray, map_bits: FloatArray) -> FloatArray:
+    """(N, rows, cols): bits that the grain map costs at and around a region, for each depth 1..N it may take."""
+    left, up = neighbours(depths)
+    symbols = depths.astype(np.intp) - 1
+    costs = np.moveaxis(map_bits[left, up], -1, 0).copy()
+    for depth in range(1, len(map_bits)):
+        costs[depth - 1, :, :-1] += map_bits[depth, up[:, 1:], symbols[:, 1:]]  # as left neighbour
+        costs[depth - 1, :-1, :] += map_bits[left[1:], depth, symbols[1:]]  # as upper neighbour
+    return costs
+
+
+def choose_depths(demand: Demand, cumulative: FloatArray, lmbda: float, start: DepthArray | None = None) -> DepthArray:
+    """Depths (rows, cols) uint8, 1..N, that minimise distortion + lmbda * bits.
+
+    The grain map ties neighbours together; half of the regions (as on a chessboard) choose at a time, each
+    knowing its neighbours, for a fixed number of sweeps.
+    """
+    base = demand.distortions[MIN_DEPTH:] + lmbda * cumulative[MIN_DEPTH:]
+    depths = (base.argmin(0) + MIN_DEPTH).astype(np.uint8) if start is None else start.copy()
+    rows, columns = np.indices(depths.shape)
+    for sweep in range(2 * SWEEPS):
+        best = (base + lmbda * _map_costs(depths, demand.map_bits)).argmin(0) + MIN_DEPTH
+        turn = (rows + columns) % 2 == sweep % 2
+        depths[turn] = best[turn]
+    return depths
+
+
+def allocate(demand: Demand, budget_bits: float, exact_bits: Callable[[DepthArray], float] | None = None) -> DepthArray:
+    """The grain map that spends at most `budget_bits` best.
+
+    Args:
+        exact_bits: overrides the estimate of a map's total bits.
+
+    Returns:
+        (rows, cols) uint8 depths, 1..N. When even the smallest map costs more than the budget, the
+        smallest map is returned, and the caller sees from its size that the budget cannot be met.
+    """
+    cumulative = demand.cumulative_bits()
+    price = exact_bits or (lambda depths: demand.total_bits(depths, cumulative))
+    smallest = np.full(demand.token_bits.shape[1:], MIN_DEPTH, np.uint8)
+    best = smallest
+    low, high = 1e-12, 1e12
+    for _ in range(BISECTIONS):
+        lmbda = float(np.sqrt(low * high))
+        depths = choose_depths(demand, cumulative, lmbda)
+        if price(depths) <= budget_bits:
+            best, high = depths, lmbda
+        else:
+            low = lmbda
+    if price(best) > budget_bits:
+        return smallest
+    return _spend_rest(demand, cumulative, best, budget_bits, price)
+
+
+def _spend_rest(
+    demand: Demand,
+    cumulative: FloatArray,
+    depths: DepthArray,
+    budget_bits: float,
+    price: Callable[[DepthArray], float],
+) -> DepthArray:
+    """Deepen single regions, best benefit per bit first, while they fit and while they help."""
+    n = demand.num_groups
+    for _ in range(24):
+        here = depths[None].astype(np.intp)
+        after = np.minimum(here + 1, n)
+        gain = (np.take_along_axis(demand.distortions, here, 0) - np.take_along_axis(demand.distortions, after, 0))[0]
+        cost = (np.take_along_axis(cumulative, after, 0) - np.take_along_axis(cumulative, here, 0))[0]
+        useful = (depths < n) & (gain > 0)
+        if not useful.any():
+            return depths
+        rate = np.where(useful, gain / np.maximum(cost, 1e-9), -np.inf).ravel()
+        order = np.argsort(-rate, kind="stable")[: int(useful.sum())]
+        left = budget_bits - price(depths)
+        order = order[cost.ravel()[order] <= left]
+        if not len(order):
+            return depths
+        taken = max(1, int(np.searchsorted(np.cumsum(cost.ravel()[order]), 0.9 * left, "right")))
+        while taken:
+            trial = depths.copy()
+            trial.ravel()[order[:taken]] += 1
+            if price(trial) <= budget_bits:
+                depths = trial
+                break
+            taken //= 2
+        if not taken:
+            return depths
+    return depths
+
+
+def shrink(demand: Demand, depths: DepthArray, num_regions: int) -> DepthArray:
+    """Take one step back in the `num_regions` regions that lose least per bit; for a file a byte too long."""
+    cumulative = demand.cumulative_bits()
+    here = depths[None].astype(np.intp)
+    before = np.maximum(here - 1, MIN_DEPTH)
+    loss = (np.take_along_axis(demand.distortions, before, 0) - np.take_along_axis(demand.distortions, here, 0))[0]
+    saved = (np.take_along_axis(cumulative, here, 0) - np.take_along_axis(cumulative, before, 0))[0]
+    rate = np.where(depths > MIN_DEPTH, loss / np.maximum(saved, 1e-9), np.inf).ravel()
+    order = np.argsort(rate, kind="stable")[:num_regions]
+    smaller = depths.copy()
+    chosen = order[np.isfinite(rate[order])]
+    smaller.ravel()[chosen] -= 1
+    return smaller

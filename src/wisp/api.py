@@ -1,0 +1,177 @@
+"""The door: compress, decompress, reconstruct, read_info. Everything public goes through here."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wisp.codecs import ENTRIES, Roi, codec_for_file, codec_for_model
+from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file
+from wisp.container.header import Header
+from wisp.errors import Corrupt, UsageError
+from wisp.imaging import Picture, open_picture, to_picture
+from wisp.rate import make_target
+from wisp.types import ImageInfo, Reconstruction
+
+ImageLike = Image.Image | NDArray[Any]
+Alpha = Literal["white", "keep"]
+MAX_CHUNK_NUM_BYTES = 16 << 20
+
+
+def compress(
+    image: ImageLike | Picture,
+    *,
+    size: int | str | None = None,
+    bpp: float | None = None,
+    quality: float | None = None,
+    roi: ImageLike | None = None,
+    roi_strength: float = 8.0,
+    model: str | Path | None = None,
+    alpha: Alpha = "white",
+    keep_exif: bool = False,
+    threads: int | None = None,
+) -> bytes:
+    """Compress a picture to a wisp file.
+
+    Args:
+        image: a PIL image, or a uint8 array (H, W, 3) or (H, W).
+        size: the most bytes the whole file may have, such as 2000 or "2kB": a promise.
+        bpp: the same, as bits per pixel of the original.
+        quality: 0..100 (default 50, if nothing else is given): the size follows the content.
+        roi: mask of the picture's shape, white where it matters.
+        roi_strength: how many times an error weighs inside the mask, 1..1000.
+        model: name of a model, or path of a bundle.
+        alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
+        keep_exif: store the picture's EXIF block (inside `size`).
+        threads: for the networks; default WISP_THREADS or all processors, at most 8.
+
+    Returns:
+        the file's bytes; len(data) <= size, always.
+
+    Raises:
+        ImageError: the picture cannot be used.
+        BudgetError: no file is that small; it carries the smallest size that works.
+        ModelError: the model is unknown, missing or broken.
+        UsageError: options contradict each other.
+    """
+    target = make_target(size, bpp, quality)
+    picture = image if isinstance(image, Picture) else to_picture(image, alpha=alpha, keep_exif=keep_exif)
+    codec = codec_for_model(model, threads)
+    chunks = []
+    if picture.exif is not None and keep_exif:
+        chunks.append(Chunk(ChunkType.EXIF, picture.exif))
+    if picture.alpha_u8 is not None and alpha == "keep":
+        chunks.append(Chunk(ChunkType.ALPHA, _pack_alpha(picture.alpha_u8)))
+    mask = None if roi is None else Roi(_mask_u8(roi), roi_strength)
+    return codec.compress(picture, target, chunks, mask)
+
+
+def decompress(data: bytes, *, model: str | Path | None = None, threads: int | None = None) -> Image.Image:
+    """The picture of a wisp file: mode RGB or L, or with alpha RGBA or LA, at its original size.
+
+    Raises:
+        BitstreamError: the bytes are at fault (its subclasses say how).
+        ModelError: the file's model is unknown, missing or broken.
+    """
+    return reconstruct(data, model=model, threads=threads).image
+
+
+def reconstruct(
+    data: bytes,
+    *,
+    model: str | Path | None = None,
+    max_pixels: int = MAX_PIXELS,
+    threads: int | None = None,
+) -> Reconstruction:
+    """Like `decompress`, and tells how much of each region was received.
+
+    Args:
+        data: the whole file.
+        max_pixels: larger pictures are refused before anything is allocated.
+    """
+    file = unpack_file(data, max_pixels)
+    codec = codec_for_file(file.header.model_number, model, threads)
+    pyramid = codec.decode_tokens(file)
+    alpha = _unpack_alpha(file.chunks, file.header)
+    pixels = codec.synthesise(file, pyramid)
+    image = Image.fromarray(pixels)
+    if file.header.greyscale:
+        image = image.convert("L")
+    if alpha is not None:
+        image.putalpha(alpha)
+    exif = next((c.data for c in file.chunks if c.type == ChunkType.EXIF), None)
+    return Reconstruction(image, codec.confidence(pyramid), read_info(data), exif)
+
+
+def read_info(data: bytes) -> ImageInfo:
+    """What a file says of itself; no pixels are decoded and no model is needed.
+
+    Raises:
+        BitstreamError: the front of the file is at fault.
+    """
+    header, chunks, payload_num_bytes = read_header(data)
+    names = {entry.number: entry.name for entry in ENTRIES}
+    overhead = sum(len(c.data) for c in chunks)
+    return ImageInfo(
+        width=header.width,
+        height=header.height,
+        greyscale=header.greyscale,
+        model_number=header.model_number,
+        model_name=names.get(header.model_number),
+        scale_exponent=header.scale_exponent,
+        format_version=header.version,
+        num_bytes=len(data),
+        payload_num_bytes=payload_num_bytes,
+        header_num_bytes=len(data) - payload_num_bytes - overhead,
+        chunks=tuple((c.name, len(c.data)) for c in chunks),
+        has_alpha=any(c.type == ChunkType.ALPHA for c in chunks),
+    )
+
+
+def open_image(
+    source: str | os.PathLike[str] | bytes | IO[bytes], *, alpha: Alpha = "white", keep_exif: bool = False
+) -> Picture:
+    """Read a picture file of any format that Pillow knows, ready for `compress`.
+
+    Raises:
+        ImageError: unreadable, empty or of an unsupported kind; one line that says what was found.
+    """
+    return open_picture(source, alpha=alpha, keep_exif=keep_exif)
+
+
+def _mask_u8(roi: ImageLike) -> NDArray[np.uint8]:
+    if isinstance(roi, Image.Image):
+        return np.asarray(roi.convert("L"))
+    array = np.asarray(roi)
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
+    if array.dtype != np.uint8 or array.ndim != 2:
+        raise UsageError(f"expected a mask as uint8 or bool (H, W), found {array.dtype} {array.shape}")
+    return array
+
+
+def _pack_alpha(alpha_u8: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(alpha_u8).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _unpack_alpha(chunks: tuple[Chunk, ...], header: Header) -> Image.Image | None:
+    data = next((c.data for c in chunks if c.type == ChunkType.ALPHA), None)
+    if data is None:
+        return None
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
+            if opened.size != (header.width, header.height) or opened.mode != "L":
+                raise Corrupt(
+                    f"expected an alpha plane of {header.width}x{header.height}, found {opened.mode} {opened.size}"
+                )
+            return opened.copy()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
+        raise Corrupt(f"expected an alpha plane as PNG, found: {fault}; the file is damaged") from None

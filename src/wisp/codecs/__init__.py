@@ -1,0 +1,74 @@
+"""Join the rooms: a codec turns a picture into a file and back with one bundle."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from wisp.codecs.registry import DEFAULT_MODEL, ENTRIES, ModelEntry, entry_by_name, entry_by_number
+from wisp.codecs.token_pyramid import Roi, TokenPyramidCodec
+from wisp.container import MAX_PIXELS, unpack_file
+from wisp.errors import ModelMismatch, ModelNotFound
+from wisp.runtime import Bundle, find_bundle
+from wisp.tokens.pyramid import TokenPyramid
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "ENTRIES",
+    "ModelEntry",
+    "Roi",
+    "TokenPyramidCodec",
+    "codec_for_file",
+    "codec_for_model",
+    "decode_tokens",
+    "entry_by_name",
+    "entry_by_number",
+]
+
+
+@lru_cache(maxsize=8)
+def _codec_of_folder(folder: Path, threads: int | None) -> TokenPyramidCodec:
+    bundle = Bundle(folder, threads)
+    if bundle.config.codec != "token_pyramid":
+        raise ModelMismatch(f"expected a bundle for codec token_pyramid in {folder}, found {bundle.config.codec!r}")
+    return TokenPyramidCodec(bundle)
+
+
+def codec_for_model(model: str | Path | None = None, threads: int | None = None) -> TokenPyramidCodec:
+    """The codec of a registered model's name or a bundle's path; the default model when None.
+
+    Raises:
+        UnknownModel, ModelNotFound, ModelMismatch: as the registry and the bundle find.
+    """
+    if isinstance(model, Path) or (model is not None and (Path(model) / "config.json").is_file()):
+        folder = Path(model)
+        if not folder.is_dir():
+            raise ModelNotFound(f"expected a model bundle at {folder}, found nothing")
+        return _codec_of_folder(folder.resolve(), threads)
+    entry = entry_by_name(model or DEFAULT_MODEL)
+    return _codec_of_folder(find_bundle(entry.name).folder, threads)
+
+
+def codec_for_file(
+    model_number: int, model: str | Path | None = None, threads: int | None = None
+) -> TokenPyramidCodec:
+    """The codec for a file's model number; `model` overrides where the bundle is looked for.
+
+    Raises:
+        ModelMismatch: the bundle given has another number than the file.
+    """
+    if model is None:
+        return codec_for_model(entry_by_number(model_number).name, threads)
+    codec = codec_for_model(model, threads)
+    if codec.bundle.config.model_number != model_number:
+        raise ModelMismatch(
+            f"expected model number {model_number}, found {codec.bundle.config.model_number} in {codec.bundle.folder}; "
+            "leave the model out, or give the one that made the file"
+        )
+    return codec
+
+
+def decode_tokens(data: bytes, *, model: str | Path | None = None, threads: int | None = None) -> TokenPyramid:
+    """A whole file's tokens, verified, without synthesis. Errors as `wisp.decompress`."""
+    file = unpack_file(data, MAX_PIXELS)
+    return codec_for_file(file.header.model_number, model, threads).decode_tokens(file)

@@ -1,0 +1,139 @@
+"""Tokens to payload and back: the pyramid's order, its contexts, integer tables, and the range coder.
+
+    grain map -> group by group of the order, raster over the positions that are sent
+
+Compression and decompression walk the same list (docs/format.md, section "Payload"). What a token's
+frequencies depend on has always been decoded before it, and only integers are involved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.entropy.context_tables import CHUNK, GroupTables
+from wisp.entropy.integer_softmax import cumulatives, frequencies
+from wisp.entropy.range_coder import TOTAL_BITS, RangeDecoder, RangeEncoder
+from wisp.errors import ModelMismatch
+from wisp.tokens.contexts import Context, context_values
+from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
+
+
+@dataclass(frozen=True)
+class Payload:
+    """Range-coded bytes, and the raw bytes that the check covers."""
+
+    data: bytes
+    checked: tuple[bytes, ...]
+
+
+class PyramidEntropyModel:
+    """The context tables of one model, arranged by place in the order."""
+
+    def __init__(
+        self,
+        tables: Mapping[str, NDArray[Any]],
+        contexts: Sequence[Sequence[tuple[int, int, bool]]],
+        groups: Sequence[int],
+    ) -> None:
+        count = sum(groups)
+        self.contexts = [tuple(Context(*c) for c in place) for place in contexts]
+        try:
+            self.places = [
+                GroupTables(
+                    tables[f"bias_{place}"].astype(np.int16),
+                    tuple(tables[f"table_{place}_{i}"].astype(np.int8) for i in range(len(self.contexts[place]))),
+                )
+                for place in range(count)
+            ]
+            grain_logits = tables["grain"].astype(np.int16)
+        except (KeyError, IndexError) as fault:
+            raise ModelMismatch(f"expected integer tables for {count} groups, found none for {fault}") from None
+        if grain_logits.shape != (count + 1, count + 1, count):
+            raise ModelMismatch(f"expected grain tables for {count} depths, found shape {grain_logits.shape}")
+        flat = frequencies(grain_logits.reshape(-1, count))
+        self._grain_rows = cumulatives(flat).reshape(count + 1, count + 1, count + 1)
+        self.grain_bits = (TOTAL_BITS - np.log2(flat.astype(np.float64))).reshape(count + 1, count + 1, count)
+
+    def _values(self, pyramid: TokenPyramid, place: int, level: int, mask: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+        return [context_values(pyramid, level, context)[mask] for context in self.contexts[place]]
+
+    def token_bits(self, pyramid: TokenPyramid) -> NDArray[np.float64]:
+        """(N, rows, cols): bits of each group in each region, were it sent; exact but for the coder's rounding."""
+        shape = pyramid.shape
+        bits = np.empty((shape.num_groups, shape.rows, shape.columns))
+        for place, level, group in shape.order():
+            everywhere = np.ones(shape.plane_shape(level), np.bool_)
+            values = self._values(pyramid, place, level, everywhere)
+            estimate = self.places[place].estimated_bits(pyramid.planes[level][group].ravel(), values)
+            bits[place] = sum_over_regions(estimate.reshape(shape.plane_shape(level)), shape.fold(level))
+        return bits
+
+    def write(self, pyramid: TokenPyramid) -> Payload:
+        """The payload of a pyramid whose grain map is at least 1 everywhere."""
+        encoder = RangeEncoder()
+        grain = pyramid.grain_map
+        checked = [grain.tobytes()]
+        padded = np.pad(grain.astype(np.intp), ((1, 0), (1, 0)))
+        rows = self._grain_rows[padded[1:, :-1].ravel(), padded[:-1, 1:].ravel()]
+        symbols = grain.ravel().astype(np.intp) - 1
+        every = np.arange(len(symbols))
+        starts = rows[every, symbols]
+        encoder.encode(starts.tolist(), (rows[every, symbols + 1] - starts).tolist())
+        for place, level, group in pyramid.shape.order():
+            mask = pyramid.sent(place, level)
+            if not mask.any():
+                break
+            tokens = pyramid.planes[level][group][mask]
+            values = self._values(pyramid, place, level, mask)
+            begins, widths = self.places[place].intervals(tokens, values)
+            encoder.encode(begins.tolist(), widths.tolist())
+            checked.append(tokens.tobytes())
+        return Payload(encoder.finish(), tuple(checked))
+
+    def read(self, data: bytes, shape: PyramidShape) -> tuple[TokenPyramid, int, tuple[bytes, ...]]:
+        """Decode a payload; `data` is the payload and whatever follows it.
+
+        Returns:
+            the tokens, the payload's exact length in bytes, and the raw bytes that the check covers.
+
+        Raises:
+            Truncated, Corrupt: as the range decoder finds.
+        """
+        decoder = RangeDecoder(data)
+        grain = self._read_grain_map(decoder, shape)
+        planes = tuple(np.zeros((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(shape.groups))
+        pyramid = TokenPyramid(shape, planes, grain)
+        checked = [grain.tobytes()]
+        for place, level, group in shape.order():
+            mask = pyramid.sent(place, level)
+            if not mask.any():
+                break
+            tokens = self._read_plane(decoder, place, self._values(pyramid, place, level, mask), int(mask.sum()))
+            planes[level][group][mask] = tokens
+            checked.append(tokens.tobytes())
+        return pyramid, decoder.finish(), tuple(checked)
+
+    def _read_plane(
+        self, decoder: RangeDecoder, place: int, values: list[NDArray[np.intp]], count: int
+    ) -> NDArray[np.uint8]:
+        tokens = np.empty(count, np.uint8)
+        for first in range(0, count, CHUNK):
+            part = slice(first, min(first + CHUNK, count))
+            freqs = self.places[place].frequencies([v[part] for v in values], part.stop - first)
+            tokens[part] = decoder.decode(cumulatives(freqs))
+        return tokens
+
+    def _read_grain_map(self, decoder: RangeDecoder, shape: PyramidShape) -> NDArray[np.uint8]:
+        padded = np.zeros((shape.rows + 1, shape.columns + 1), np.uint8)
+        for row in range(1, shape.rows + 1):
+            left = 0
+            for column in range(1, shape.columns + 1):
+                rows = self._grain_rows[left, padded[row - 1, column]][None]
+                left = int(decoder.decode(rows)[0]) + 1
+                padded[row, column] = left
+        return padded[1:, 1:].copy()

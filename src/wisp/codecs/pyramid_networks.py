@@ -1,0 +1,89 @@
+"""Pixels to tokens and tokens to pixels with a bundle's networks, whole or in tiles.
+
+Pictures above a few megapixels are worked on in tiles whose surroundings (the halo) overlap, so memory
+stays bounded. No layer's statistics depend on the picture's size; a tile differs from the whole only
+through what lies beyond its halo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.errors import ModelMismatch
+from wisp.imaging import Tile, plan_tiles
+from wisp.runtime import Bundle
+from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
+
+CORE = 1024  # pixels along each side of a tile's own part
+HALO = 64  # pixels of surroundings on each side
+WHOLE = 1536 * 1024  # pictures up to this many pixels are not tiled
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """What the analysis network says of a picture.
+
+    Attributes:
+        tokens: the full pyramid; its grain map sends everything.
+        errors: for each level (G + 1, rows, cols): squared distance of the latent to the sum of its first
+            0..G codewords, summed over each region.
+    """
+
+    tokens: TokenPyramid
+    errors: tuple[NDArray[np.float32], ...]
+
+
+def _tiles(height: int, width: int) -> tuple[Tile, ...]:
+    core = max(height, width) if height * width <= WHOLE else CORE
+    return plan_tiles(height, width, core=core, halo=HALO)
+
+
+def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
+    """(H, W, 3) uint8, H and W multiples of the coarsest stride -> tokens and errors of every level."""
+    strides, groups = bundle.config.strides, bundle.config.groups
+    height, width = pixels_u8.shape[:2]
+    shape = PyramidShape(height // strides[0], width // strides[0], strides, groups)
+    planes = tuple(np.empty((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(groups))
+    errors = tuple(np.empty((g + 1, shape.rows, shape.columns), np.float32) for g in groups)
+    for tile in _tiles(height, width):
+        window = pixels_u8[tile.window_rows, tile.window_cols]
+        out = bundle.analysis.run({"image": window[None]})
+        for i, stride in enumerate(strides):
+            inner = tuple(_rescale(span, stride) for span in tile.core_in_window)
+            rows, columns = _rescale(tile.core_rows, stride), _rescale(tile.core_cols, stride)
+            planes[i][:, rows, columns] = out[f"tokens_{i}"][0][:, inner[0], inner[1]]
+            rows, columns = _rescale(tile.core_rows, strides[0]), _rescale(tile.core_cols, strides[0])
+            for g in range(groups[i] + 1):
+                here = out[f"errors_{i}"][0, g, inner[0], inner[1]]
+                errors[i][g, rows, columns] = sum_over_regions(here, strides[0] // stride)
+    full = np.full((shape.rows, shape.columns), shape.num_groups, np.uint8)
+    return Analysed(TokenPyramid(shape, planes, full), errors)
+
+
+def synthesise(bundle: Bundle, pyramid: TokenPyramid) -> NDArray[np.uint8]:
+    """Tokens -> (H, W, 3) uint8, H and W being the padded working size."""
+    shape = pyramid.shape
+    strides = shape.strides
+    height, width = shape.rows * strides[0], shape.columns * strides[0]
+    pixels = np.empty((height, width, 3), np.uint8)
+    tokens = pyramid.with_absences()
+    for tile in _tiles(height, width):
+        feeds = {
+            f"tokens_{i}": tokens[i][
+                None, :, _rescale(tile.window_rows, stride), _rescale(tile.window_cols, stride)
+            ]
+            for i, stride in enumerate(strides)
+        }
+        out = bundle.synthesis.run(feeds)["image"][0]
+        if out.dtype != np.uint8 or out.shape[2:] != (3,):
+            raise ModelMismatch(f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}")
+        rows, columns = tile.core_in_window
+        pixels[tile.core_rows, tile.core_cols] = out[rows, columns]
+    return pixels
+
+
+def _rescale(span: slice, stride: int) -> slice:
+    return slice(span.start // stride, span.stop // stride)

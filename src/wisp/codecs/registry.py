@@ -1,0 +1,50 @@
+"""Models by number. A number is written into every file: it is given once and never used again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wisp.errors import UnknownModel
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One registered model: the number that files carry, the bundle's name, and the codec that runs it."""
+
+    number: int
+    name: str
+    codec: str
+
+
+ENTRIES = (
+    # number 0..14 costs nothing in a file, 15..254 a byte
+    ModelEntry(0, "wisp_small", "token_pyramid"),
+)
+
+DEFAULT_MODEL = "wisp_small"
+
+
+def entry_by_number(number: int) -> ModelEntry:
+    """The entry of a file's model number.
+
+    Raises:
+        UnknownModel: none has it.
+    """
+    for entry in ENTRIES:
+        if entry.number == number:
+            return entry
+    known = ", ".join(str(e.number) for e in ENTRIES)
+    raise UnknownModel(f"expected a model number of this version's registry ({known}), found {number}; upgrade wisp")
+
+
+def entry_by_name(name: str) -> ModelEntry:
+    """The entry of a model's name.
+
+    Raises:
+        UnknownModel: none has it.
+    """
+    for entry in ENTRIES:
+        if entry.name == name:
+            return entry
+    known = ", ".join(e.name for e in ENTRIES)
+    raise UnknownModel(f"expected a registered model ({known}) or a bundle's path, found {name!r}; see `wisp models`")

@@ -1,0 +1,218 @@
+"""The token pyramid codec: follow one photograph through it.
+
+    compress:    pixels -> [working scale] -> analysis -> tokens -> grain map -> payload -> file
+    decompress:  file -> payload -> grain map, tokens -> synthesis -> [original scale] -> pixels
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
+from wisp.allocation.lagrange import Demand, allocate, choose_depths, shrink
+from wisp.allocation.roi import roi_weights
+from wisp.codecs.pyramid_entropy import PyramidEntropyModel
+from wisp.codecs.pyramid_networks import Analysed, analyse, synthesise
+from wisp.container import Chunk, Header, WispFile, pack_file, pack_header, token_check
+from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated
+from wisp.imaging import MAX_EXPONENT, Picture, crop_to_size, downscale_u8, pad_to_multiple, upscale_u8
+from wisp.rate import Target
+from wisp.runtime import Bundle
+from wisp.tokens.pyramid import PyramidShape, TokenPyramid
+
+QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
+QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
+
+
+@dataclass(frozen=True)
+class AllocationSettings:
+    """Numbers measured once per model and kept in its bundle.
+
+    Attributes:
+        masking: exponent of the contrast masking (wisp.allocation.benefit).
+        level_gains: pixel distortion per unit of latent error, for each level.
+        scale_bpp: the working scale is 1 / 2^s where s is how many of these rates (falling) are not reached.
+    """
+
+    masking: float
+    level_gains: tuple[float, ...]
+    scale_bpp: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Roi:
+    """A region of interest: mask (h, w) uint8 of the picture's shape, and how much more an error weighs in it."""
+
+    mask_u8: NDArray[np.uint8]
+    strength: float
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A picture analysed at one working scale, ready to be sent at any depth."""
+
+    scale_exponent: int
+    analysed: Analysed
+    demand: Demand
+
+
+class TokenPyramidCodec:
+    """Runs one bundle. Holds no state but the loaded model; safe to share between threads."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        table = dict(bundle.config.allocation)
+        try:
+            self.settings = AllocationSettings(
+                float(table["masking"]), tuple(table["level_gains"]), tuple(table["scale_bpp"])
+            )
+        except (KeyError, TypeError, ValueError) as fault:
+            raise ModelMismatch(f"expected allocation numbers in {bundle.folder}, found {fault!r}") from None
+
+    @cached_property
+    def entropy_model(self) -> PyramidEntropyModel:
+        """The bundle's integer tables."""
+        return PyramidEntropyModel(self.bundle.tables, self.bundle.config.contexts, self.bundle.config.groups)
+
+    # ---- compress ----
+
+    def compress(
+        self, picture: Picture, target: Target, chunks: Sequence[Chunk] = (), roi: Roi | None = None
+    ) -> bytes:
+        """The file.
+
+        Raises:
+            BudgetError: no file of that size exists; it carries the smallest size that works.
+        """
+        budget = target.budget(picture.width, picture.height)
+        smallest = 1 << 62
+        for exponent in range(self._first_exponent(picture, budget), MAX_EXPONENT + 1):
+            header = self._header(picture, exponent, bool(chunks))
+            overhead = len(pack_file(header, chunks, b"\0", 0)) - 1
+            proposal = self.propose(picture, exponent, None if budget is None else budget - overhead, roi)
+            depths = self._choose(proposal, target, None if budget is None else budget - overhead)
+            data = self._write(proposal, depths, header, chunks)
+            excess = 0
+            while budget is not None and len(data) > budget and depths.max() > 1:
+                excess += 1 + (len(data) - budget) // 2
+                depths = shrink(proposal.demand, depths, excess)
+                data = self._write(proposal, depths, header, chunks)
+            if budget is None or len(data) <= budget:
+                return data
+            smallest = min(smallest, len(data))
+        raise BudgetError(
+            f"expected a budget of at least {smallest} bytes for this picture, found {budget}; ask for {smallest}",
+            smallest,
+        )
+
+    def _first_exponent(self, picture: Picture, budget: int | None) -> int:
+        if budget is None:
+            return 0
+        bpp = 8 * budget / (picture.width * picture.height)
+        exponent = sum(bpp < threshold for threshold in self.settings.scale_bpp)
+        while exponent and min(picture.width, picture.height) >> exponent < 32:
+            exponent -= 1  # a picture of a region or less has nothing to gain from a smaller scale
+        return exponent
+
+    def _header(self, picture: Picture, exponent: int, has_chunks: bool) -> Header:
+        return Header(
+            model_number=self.bundle.config.model_number,
+            width=picture.width,
+            height=picture.height,
+            greyscale=picture.greyscale,
+            scale_exponent=exponent,
+            has_chunks=has_chunks,
+        )
+
+    def propose(self, picture: Picture, exponent: int, payload_bytes: int | None, roi: Roi | None) -> Proposal:
+        """Analyse a picture at a working scale, and measure what each group gains and costs in each region."""
+        pixels = pad_to_multiple(downscale_u8(picture.pixels_u8, exponent), self.bundle.config.strides[0])
+        analysed = analyse(self.bundle, pixels)
+        shape = analysed.tokens.shape
+        weights = region_weights(pixels, self.settings.masking)
+        if roi is not None:
+            weights = weights * roi_weights(
+                roi.mask_u8, picture.height, picture.width, shape.rows, shape.columns, roi.strength
+            )
+        probes = {}
+        for depth in self._probe_depths(shape, payload_bytes):
+            grain = np.full((shape.rows, shape.columns), depth, np.uint8)
+            decoded = synthesise(self.bundle, replace(analysed.tokens, grain_map=grain))
+            probes[depth] = region_distortions(pixels, decoded)
+        curve = distortion_curve(probes, analysed.errors, self.settings.level_gains) * weights
+        bits = self.entropy_model.token_bits(analysed.tokens)
+        return Proposal(exponent, analysed, Demand(curve, bits, self.entropy_model.grain_bits))
+
+    def _probe_depths(self, shape: PyramidShape, payload_bytes: int | None) -> tuple[int, ...]:
+        """Where the budget lies: probes at the ends of the levels that it will mix."""
+        ends = np.cumsum(shape.groups)
+        if payload_bytes is None:
+            return (1, *(int(e) for e in ends))
+        bits_per_region = 8 * payload_bytes / shape.num_regions
+        nominal = np.cumsum([7.0 * g * shape.fold(i) ** 2 for i, g in enumerate(shape.groups)])
+        level = min(int((nominal < bits_per_region).sum()), len(ends) - 1)
+        if level == 0:
+            return (1, int(ends[0]), int(ends[1]))
+        return tuple(int(e) for e in ends[level - 1 : level + 2])
+
+    def _choose(self, proposal: Proposal, target: Target, payload_bytes: int | None) -> NDArray[np.uint8]:
+        demand = proposal.demand
+        if payload_bytes is not None:
+            return allocate(demand, 8.0 * payload_bytes - 12)  # the coder's flush costs at most 9 bits
+        assert target.quality is not None
+        if target.quality >= 100:
+            lmbda = 0.0
+        else:
+            lmbda = QUALITY_LMBDA_AT_50 * 10 ** ((50 - target.quality) / QUALITY_DECADE)
+        return choose_depths(demand, demand.cumulative_bits(), lmbda)
+
+    def _write(
+        self, proposal: Proposal, depths: NDArray[np.uint8], header: Header, chunks: Sequence[Chunk]
+    ) -> bytes:
+        pyramid = replace(proposal.analysed.tokens, grain_map=depths)
+        payload = self.entropy_model.write(pyramid)
+        return pack_file(header, chunks, payload.data, token_check(pack_header(header), *payload.checked))
+
+    # ---- decompress ----
+
+    def decode_tokens(self, file: WispFile) -> TokenPyramid:
+        """Payload -> tokens, verified.
+
+        Raises:
+            Truncated: bytes are missing at the end.
+            Corrupt: there are too many bytes, or the check disagrees.
+        """
+        header = file.header
+        stride = self.bundle.config.strides[0]
+        shape = PyramidShape(
+            -(-header.working_height // stride),
+            -(-header.working_width // stride),
+            self.bundle.config.strides,
+            self.bundle.config.groups,
+        )
+        data = file.payload + file.check.to_bytes(2, "big")
+        pyramid, wanted, checked = self.entropy_model.read(data, shape)
+        found = len(file.payload)
+        if found < wanted:
+            raise Truncated(f"expected {wanted} bytes of payload, found {found}; the end is missing")
+        if found > wanted:
+            raise Corrupt(f"expected {wanted} bytes of payload, found {found}; the file is damaged")
+        check = token_check(file.header_bytes, *checked)
+        if check != file.check:
+            raise Corrupt(f"expected check {file.check:04x}, found {check:04x} after decoding; the file is damaged")
+        return pyramid
+
+    def synthesise(self, file: WispFile, pyramid: TokenPyramid) -> NDArray[np.uint8]:
+        """Tokens -> (height, width, 3) uint8 at the original size."""
+        header = file.header
+        working = crop_to_size(synthesise(self.bundle, pyramid), header.working_height, header.working_width)
+        return upscale_u8(working, (header.height, header.width))
+
+    def confidence(self, pyramid: TokenPyramid) -> NDArray[np.float32]:
+        """(rows, cols): share of each region's tokens that was received rather than left to the network."""
+        return (pyramid.grain_map / np.float32(pyramid.shape.num_groups)).astype(np.float32)

@@ -1,0 +1,80 @@
+"""An entropy model made of integer tables: the logits of a token are a sum of table rows.
+
+    logits = bias + sum over contexts c of table_c[value of c]        (1/16 nat)
+
+A context is something already decoded: an earlier group at the same position, or a coarser token together
+with the position's place under it. One table is an order-1 conditional distribution; the sum of several is
+a log-linear (maximum-entropy) model (Berger et al. 1996), with as many contexts as pay for their bytes.
+Everything is int8 tables and additions: the integer law holds by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.entropy.integer_softmax import frequencies
+from wisp.entropy.range_coder import TOTAL
+
+CHUNK = 8192  # rows worked on at once: bounds memory for large pictures
+
+# bits of a frequency: -log2(f / 2^16), for estimates only (no decoder uses it)
+_BITS = np.concatenate([[np.inf], 16 - np.log2(np.arange(1, TOTAL + 1))]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class GroupTables:
+    """Tables of one group of one level.
+
+    Attributes:
+        bias: (K,) int16, logits without context.
+        tables: one (values, K) int8 array a context.
+    """
+
+    bias: NDArray[np.int16]
+    tables: tuple[NDArray[np.int8], ...]
+
+    def logits(self, contexts: Sequence[NDArray[np.intp]]) -> NDArray[np.int16]:
+        """contexts: one (n,) array of row numbers a table -> (n, K) int16."""
+        count = len(contexts[0]) if contexts else 0
+        total = np.repeat(self.bias[None], count, 0)
+        for table, values in zip(self.tables, contexts, strict=True):
+            total += table[values]
+        return total
+
+    def frequencies(self, contexts: Sequence[NDArray[np.intp]], count: int) -> NDArray[np.uint32]:
+        """(count, K) uint32 frequencies of `count` tokens; contexts as in `logits`."""
+        if not self.tables:
+            return np.broadcast_to(frequencies(self.bias[None]), (count, len(self.bias)))
+        return frequencies(self.logits(contexts))
+
+    def intervals(
+        self, symbols: NDArray[np.uint8], contexts: Sequence[NDArray[np.intp]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Cumulative and frequency (n,) of each symbol (n,): what the range encoder is fed with."""
+        starts = np.empty(len(symbols), np.int64)
+        widths = np.empty(len(symbols), np.int64)
+        for first in range(0, len(symbols), CHUNK):
+            part = slice(first, first + CHUNK)
+            chosen = symbols[part].astype(np.intp)
+            freqs = self.frequencies([c[part] for c in contexts], len(chosen))
+            rows = np.arange(len(chosen))
+            before = np.arange(freqs.shape[1])[None] < chosen[:, None]
+            starts[part] = (freqs * before).sum(1)
+            widths[part] = freqs[rows, chosen]
+        return starts, widths
+
+    def estimated_bits(
+        self, symbols: NDArray[np.uint8], contexts: Sequence[NDArray[np.intp]]
+    ) -> NDArray[np.float32]:
+        """(n,) float32 bits that each symbol will cost, to within the coder's rounding."""
+        bits = np.empty(len(symbols), np.float32)
+        for first in range(0, len(symbols), CHUNK):
+            part = slice(first, first + CHUNK)
+            chosen = symbols[part].astype(np.intp)
+            freqs = self.frequencies([c[part] for c in contexts], len(chosen))
+            bits[part] = _BITS[freqs[np.arange(len(chosen)), chosen]]
+        return bits

@@ -1,0 +1,116 @@
+"""Model bundles: a folder with two networks, integer tables, a configuration, a card, and hashes of all.
+
+    config.json      what the model is; SHA-256 of every other file
+    analysis.onnx    pixels -> tokens
+    synthesis.onnx   tokens -> pixels
+    tables.npz       the entropy model's integer tables
+    card.md          how it was trained, on what, and its limits
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.errors import ModelMismatch, ModelNotFound
+from wisp.runtime.sessions import Network
+
+CONFIG_NAME = "config.json"
+CONFIG_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """What config.json declares.
+
+    Attributes:
+        name: `family.tag`.
+        model_number: the number that files carry.
+        codec: which codec of wisp.codecs runs this model.
+        strides, groups: shape of the token pyramid, coarsest level first.
+        contexts: for each place of the order, (level, group, phase) of each context table.
+        allocation: numbers measured for the allocation (see wisp.allocation).
+        files: SHA-256 of each file, as lower-case hex.
+    """
+
+    name: str
+    model_number: int
+    codec: str
+    strides: tuple[int, ...]
+    groups: tuple[int, ...]
+    contexts: tuple[tuple[tuple[int, int, bool], ...], ...]
+    allocation: dict[str, Any]
+    files: dict[str, str]
+    summary: str = ""
+
+
+def _parse_config(text: str, path: Path) -> BundleConfig:
+    try:
+        table = json.loads(text)
+        if table.pop("format") != CONFIG_FORMAT:
+            raise ModelMismatch(f"expected bundle format {CONFIG_FORMAT} in {path}, found another; upgrade wisp")
+        table["strides"], table["groups"] = tuple(table["strides"]), tuple(table["groups"])
+        table["contexts"] = tuple(tuple((int(a), int(b), bool(c)) for a, b, c in p) for p in table["contexts"])
+        return BundleConfig(**table)
+    except (ValueError, KeyError, TypeError) as fault:
+        raise ModelMismatch(f"expected a bundle configuration in {path}, found {fault!r}; reinstall the model") from None
+
+
+class Bundle:
+    """A model on disk; its parts are read when first needed, and checked against their hashes then.
+
+    Raises:
+        ModelNotFound: the folder holds no bundle.
+        ModelMismatch: a file is missing, altered, or not what the configuration says.
+    """
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        path = folder / CONFIG_NAME
+        if not path.is_file():
+            raise ModelNotFound(f"expected a model bundle with {CONFIG_NAME} in {folder}, found none")
+        self.folder = folder
+        self.config = _parse_config(path.read_text(encoding="utf-8"), path)
+        self._threads = threads
+
+    def verified(self, name: str) -> Path:
+        """Path of one of the bundle's files, once its SHA-256 agrees."""
+        path = self.folder / name
+        wanted = self.config.files.get(name)
+        if wanted is None or not path.is_file():
+            raise ModelMismatch(f"expected {name} in bundle {self.folder}, found none; reinstall the model")
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != wanted:
+            raise ModelMismatch(f"expected SHA-256 {wanted[:12]}... for {path}, found {found[:12]}...; reinstall the model")
+        return path
+
+    @cached_property
+    def analysis(self) -> Network:
+        """Pixels to tokens."""
+        return Network(self.verified("analysis.onnx"), self._threads)
+
+    @cached_property
+    def synthesis(self) -> Network:
+        """Tokens to pixels."""
+        return Network(self.verified("synthesis.onnx"), self._threads)
+
+    @cached_property
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """The integer tables by name."""
+        try:
+            with np.load(self.verified("tables.npz"), allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except (ValueError, OSError, KeyError) as fault:
+            raise ModelMismatch(f"expected integer tables in {self.folder}, found {fault}; reinstall the model") from None
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the whole bundle on disk."""
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())

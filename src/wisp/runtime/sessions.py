@@ -1,0 +1,65 @@
+"""Running networks: the only place that knows onnxruntime."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.errors import ModelMismatch, UsageError
+
+
+def default_threads() -> int:
+    """Threads a network uses: WISP_THREADS if set, else the processors this process may run on, at most 8.
+
+    Raises:
+        UsageError: WISP_THREADS is not a positive whole number.
+    """
+    text = os.environ.get("WISP_THREADS", "")
+    if text:
+        if not text.isdecimal() or int(text) < 1:
+            raise UsageError(f"expected WISP_THREADS to be a positive whole number, found {text!r}")
+        return int(text)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, 8)
+
+
+class Network:
+    """One ONNX file, loaded when first run. Safe to share between threads."""
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        self.path = path
+        self._threads = threads
+        self._session: Any = None
+        self._lock = threading.Lock()
+
+    def _load(self) -> Any:
+        with self._lock:
+            if self._session is None:
+                import onnxruntime  # slow to import, and many commands never run a network
+
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads = self._threads or default_threads()
+                options.inter_op_num_threads = 1
+                options.log_severity_level = 4  # faults arrive as exceptions; nothing else belongs on stderr
+                options.enable_cpu_mem_arena = False  # the arena keeps the largest picture's memory for ever
+                try:
+                    self._session = onnxruntime.InferenceSession(
+                        str(self.path), options, providers=["CPUExecutionProvider"]
+                    )
+                except Exception as fault:  # onnxruntime's errors share no base class
+                    first = str(fault).splitlines()[0]
+                    raise ModelMismatch(f"expected a loadable network in {self.path}, found: {first}") from None
+            return self._session
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Named arrays in, named arrays out."""
+        session = self._load()
+        names = [output.name for output in session.get_outputs()]
+        feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
+        return dict(zip(names, session.run(names, feeds), strict=True))

@@ -1,0 +1,111 @@
+"""The token pyramid: planes of tokens at a few strides, an order over their groups, and a grain map.
+
+A picture of the working size is padded to a multiple of the coarsest stride. Every coarsest position is a
+*region*; the grain map says for each region how many groups of the order are sent in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NOT_SENT = 256  # in arrays wide enough to hold it, the token of a position that was not sent
+
+
+@dataclass(frozen=True)
+class PyramidShape:
+    """Sizes of a pyramid.
+
+    Attributes:
+        rows, columns: regions down and across.
+        strides: pixels per token, coarsest first; each divides the one before.
+        groups: ordered groups at each stride.
+    """
+
+    rows: int
+    columns: int
+    strides: tuple[int, ...]
+    groups: tuple[int, ...]
+
+    @property
+    def num_groups(self) -> int:
+        """Length of the order."""
+        return sum(self.groups)
+
+    @property
+    def num_regions(self) -> int:
+        """How many regions the picture has."""
+        return self.rows * self.columns
+
+    def fold(self, level: int) -> int:
+        """Tokens along each axis of a region at `level`."""
+        return self.strides[0] // self.strides[level]
+
+    def plane_shape(self, level: int) -> tuple[int, int]:
+        """(h, w) of one plane of `level`."""
+        return self.rows * self.fold(level), self.columns * self.fold(level)
+
+    def order(self) -> Iterator[tuple[int, int, int]]:
+        """(place, level, group) for every group, in the order in which they are sent."""
+        place = 0
+        for level, count in enumerate(self.groups):
+            for group in range(count):
+                yield place, level, group
+                place += 1
+
+
+@dataclass(frozen=True, eq=False)
+class TokenPyramid:
+    """Tokens of one picture.
+
+    Attributes:
+        shape: sizes.
+        planes: for each level a (G, h, w) uint8 array; what the grain map does not send is 0.
+        grain_map: (rows, columns) uint8, groups of the order sent in each region, 0..num_groups.
+    """
+
+    shape: PyramidShape
+    planes: tuple[NDArray[np.uint8], ...]
+    grain_map: NDArray[np.uint8]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, TokenPyramid)
+            and self.shape == other.shape
+            and np.array_equal(self.grain_map, other.grain_map)
+            and all(np.array_equal(a, b) for a, b in zip(self.planes, other.planes, strict=True))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def sent(self, place: int, level: int) -> NDArray[np.bool_]:
+        """(h, w) bool: positions of `level` whose region's depth exceeds `place`."""
+        return unfold(self.grain_map > place, self.shape.fold(level))
+
+    def with_absences(self) -> tuple[NDArray[np.int32], ...]:
+        """The planes as int32 with NOT_SENT where a token was not sent: the synthesis network's input."""
+        out = [plane.astype(np.int32) for plane in self.planes]
+        for place, level, group in self.shape.order():
+            out[level][group][~self.sent(place, level)] = NOT_SENT
+        return tuple(out)
+
+    def cut_to_map(self) -> TokenPyramid:
+        """The same pyramid with every unsent token set to 0, so that equal content is equal."""
+        planes = []
+        for full in self.with_absences():
+            planes.append(np.where(full == NOT_SENT, 0, full).astype(np.uint8))
+        return TokenPyramid(self.shape, tuple(planes), self.grain_map)
+
+
+def unfold(regions: NDArray[np.bool_], fold: int) -> NDArray[np.bool_]:
+    """(rows, columns) -> (rows * fold, columns * fold), each value repeated over its region."""
+    return regions if fold == 1 else regions.repeat(fold, 0).repeat(fold, 1)
+
+
+def sum_over_regions(values: NDArray[np.float32], fold: int) -> NDArray[np.float32]:
+    """(rows * fold, columns * fold) -> (rows, columns): the sum over each region."""
+    rows, columns = values.shape[0] // fold, values.shape[1] // fold
+    return values.reshape(rows, fold, columns, fold).sum((1, 3))

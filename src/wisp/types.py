@@ -1,0 +1,69 @@
+"""What the public functions return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.rate import rate_bpp
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What a file says of itself, read without decoding a pixel.
+
+    Attributes:
+        width, height: of the original picture, in pixels.
+        greyscale: the picture has one grey channel.
+        model_number, model_name: the model that decodes it; the name is None if this version does not know it.
+        scale_exponent: s; the network worked at 1 / 2^s of the size.
+        format_version: of the container.
+        num_bytes: the whole file.
+        payload_num_bytes: tokens and grain map.
+        header_num_bytes: header and check.
+        chunks: (name, bytes) of every metadata chunk.
+        has_alpha: an alpha plane is among them.
+    """
+
+    width: int
+    height: int
+    greyscale: bool
+    model_number: int
+    model_name: str | None
+    scale_exponent: int
+    format_version: int
+    num_bytes: int
+    payload_num_bytes: int
+    header_num_bytes: int
+    chunks: tuple[tuple[str, int], ...]
+    has_alpha: bool
+
+    @property
+    def rate_bpp(self) -> float:
+        """Bits per pixel: 8 x whole file bytes / (width x height)."""
+        return rate_bpp(self.num_bytes, self.width, self.height)
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A decoded picture, and how far to trust it.
+
+    Attributes:
+        image: mode L, RGB, LA or RGBA, at the original size.
+        confidence: (rows, cols) float32, 0..1: share of each 32-pixel region's tokens that was received.
+        info: what the file says.
+        exif: EXIF block that the file carries, or None.
+        partial: the file was cut, and what arrived was decoded.
+    """
+
+    image: Image.Image
+    confidence: NDArray[np.float32]
+    info: ImageInfo
+    exif: bytes | None = None
+    partial: bool = False
