@@ -1,0 +1,197 @@
+"""From a run to a bundle: networks, integer tables, configuration, card and hashes.
+
+The networks are written first; the tables are then fitted with the bundle's own networks through the same
+code that will compress with them, so that what is counted is what will be coded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.codecs.pyramid_entropy import PyramidEntropyModel
+from wisp.codecs.pyramid_networks import analyse, synthesise
+from wisp.codecs.token_pyramid import Proposal
+from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
+from wisp.allocation.lagrange import Demand
+from wisp.errors import UsageError
+from wisp.imaging import pad_to_multiple
+from wisp.runtime.bundle import CONFIG_FORMAT, CONFIG_NAME, Bundle
+from wisp.tokens.pyramid import TokenPyramid
+from wisp.train.card import write_card
+from wisp.train.checkpoint import load_checkpoint
+from wisp.train.dataset import load_photographs
+from wisp.train.fit_allocation import (
+    fit_grain_logits,
+    fit_level_gains,
+    initial_grain_logits,
+    maps_at_many_budgets,
+)
+from wisp.train.fit_tables import candidate_contexts, fit_group, split
+from wisp.train.networks import TokenPyramid as PyramidNetwork
+from wisp.train.recipe import ModelConfig
+from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
+
+MASKING = 0.5
+SCALE_BPP = (0.012, 0.0035, 0.001)
+PROPOSALS = 120  # pictures whose grain maps are counted
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export found: bits a token on held-out pictures (marginal, with contexts) for every group."""
+
+    folder: Path
+    num_bytes: int
+    marginal_bits: tuple[float, ...]
+    context_bits: tuple[float, ...]
+
+
+def network_of(state: dict[str, Any]) -> PyramidNetwork:
+    """The averaged network of a checkpoint, in evaluation mode."""
+    table = {k: tuple(v) if isinstance(v, list) else v for k, v in state["recipe"]["model"].items()}
+    network = PyramidNetwork(ModelConfig(**table))
+    network.load_state_dict(state["average"])
+    return network.eval()
+
+
+def export_bundle(
+    run: Path,
+    folder: Path,
+    data: Path,
+    *,
+    force: bool = False,
+    image_limit: int | None = 1200,
+    name: str | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> ExportReport:
+    """Write the bundle of a run's checkpoint (a folder, or one checkpoint file) into `folder`.
+
+    Args:
+        data: training photographs, on whose tokens the tables are fitted.
+        image_limit: how many of them.
+        name: bundle name; default the recipe's.
+        note: called with a line of progress now and then.
+
+    Raises:
+        UsageError: no checkpoint, no photographs, or the folder exists and `force` is false.
+    """
+    if folder.exists() and not force:
+        raise UsageError(f"expected no folder at {folder}, found one; give --force to replace it")
+    state = load_checkpoint(run)
+    network = network_of(state)
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    (part / "analysis.onnx").write_bytes(analysis_onnx(network).SerializeToString())
+    (part / "synthesis.onnx").write_bytes(synthesis_onnx(network).SerializeToString())
+    config = network.config
+    contexts = [
+        [(c.level, c.group, c.phase) for c in candidate_contexts(level, group, config.groups)]
+        for level, count in enumerate(config.groups)
+        for group in range(count)
+    ]
+    recipe = state["recipe"]
+    table: dict[str, Any] = {
+        "format": CONFIG_FORMAT,
+        "name": name or recipe["name"],
+        "model_number": recipe["model_number"],
+        "codec": "token_pyramid",
+        "summary": recipe["description"],
+        "strides": list(config.strides),
+        "groups": list(config.groups),
+        "contexts": contexts,
+        "allocation": {"masking": MASKING, "level_gains": [1.0] * len(config.groups), "scale_bpp": list(SCALE_BPP)},
+        "files": {},
+    }
+    np.savez(part / "tables.npz", grain=initial_grain_logits(config.num_groups))
+    _write_config(part, table)
+    photographs = load_photographs(data, 64, image_limit)
+    tables, report = _fit(Bundle(part), photographs, table, note)
+    np.savez_compressed(part / "tables.npz", **tables)
+    write_card(part / "card.md", state, table, report, len(photographs))
+    _write_config(part, table)
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+    marginal, fitted = zip(*report, strict=True)
+    return ExportReport(folder, Bundle(folder).num_bytes, tuple(marginal), tuple(fitted))
+
+
+def _write_config(folder: Path, table: dict[str, Any]) -> None:
+    table["files"] = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+        if path.name != CONFIG_NAME
+    }
+    (folder / CONFIG_NAME).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+def _fit(
+    bundle: Bundle, photographs: Sequence[NDArray[np.uint8]], table: dict[str, Any], note: Callable[[str], None]
+) -> tuple[dict[str, NDArray[Any]], list[tuple[float, float]]]:
+    analyses = []
+    for i, pixels in enumerate(photographs):
+        padded = pad_to_multiple(pixels, bundle.config.strides[0])
+        analyses.append((padded, analyse(bundle, padded)))
+        if i % 100 == 0:
+            note(f"tokens of {i} of {len(photographs)} photographs")
+        if i >= PROPOSALS * 2:
+            analyses[-1] = (padded[:0], analyses[-1][1])  # only the tokens are needed from here on
+    pyramids: list[TokenPyramid] = [a.tokens for _, a in analyses]
+    train, held = split(pyramids)
+    tables: dict[str, NDArray[Any]] = {"grain": initial_grain_logits(sum(bundle.config.groups))}
+    report = []
+    for place, level, group in pyramids[0].shape.order():
+        fitted = fit_group(train, held, level, group, candidate_contexts(level, group, bundle.config.groups))
+        tables[f"bias_{place}"] = fitted.tables.bias
+        for i, context_table in enumerate(fitted.tables.tables):
+            tables[f"table_{place}_{i}"] = context_table
+        report.append((fitted.marginal_bits, fitted.context_bits))
+        note(f"group {place}: {fitted.marginal_bits:.3f} bits a token, {fitted.context_bits:.3f} with contexts")
+    _fit_allocation(bundle, analyses[: PROPOSALS * 2 : 2], table, tables, note)
+    return tables, report
+
+
+def _fit_allocation(
+    bundle: Bundle,
+    analyses: Sequence[tuple[NDArray[np.uint8], Any]],
+    table: dict[str, Any],
+    tables: dict[str, NDArray[Any]],
+    note: Callable[[str], None],
+) -> None:
+    config = bundle.config
+    ends = [1, *(int(e) for e in np.cumsum(config.groups))]
+    count = ends[-1]
+    probes, shells = [], []
+    for pixels, analysed in analyses:
+        found = {}
+        for depth in ends:
+            grain = np.full_like(analysed.tokens.grain_map, depth)
+            decoded = synthesise(bundle, TokenPyramid(analysed.tokens.shape, analysed.tokens.planes, grain))
+            found[depth] = region_distortions(pixels, decoded)
+        probes.append(found)
+        shells.append(analysed)
+    empty = [Proposal(0, a, Demand(np.zeros((count + 1, 1, 1)), np.zeros((count, 1, 1)), np.zeros(1))) for a in shells]
+    gains = fit_level_gains(empty, probes)
+    table["allocation"]["level_gains"] = [float(f"{g:.6g}") for g in gains]
+    note(f"level gains {table['allocation']['level_gains']}")
+    for _ in range(2):
+        model = PyramidEntropyModel(tables, config.contexts, config.groups)
+        proposals = []
+        for (pixels, analysed), found in zip(analyses, probes, strict=True):
+            curve = distortion_curve(found, analysed.errors, gains) * region_weights(pixels, MASKING)
+            proposals.append(Proposal(0, analysed, Demand(curve, model.token_bits(analysed.tokens), model.grain_bits)))
+        maps = maps_at_many_budgets(proposals, model.grain_bits)
+        tables["grain"] = fit_grain_logits(maps, count)
+    bits = PyramidEntropyModel(tables, config.contexts, config.groups).grain_bits
+    from wisp.allocation.lagrange import grain_bits
+
+    note(f"grain map: {np.mean([grain_bits(m, bits).mean() for m in maps]):.2f} bits a region")

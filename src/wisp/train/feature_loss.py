@@ -1,0 +1,79 @@
+"""Perceptual loss: distance of unit-length features in a small classifier, on a shifting grid.
+
+The form is LPIPS without learned weights (Zhang et al. 2018, "baseline"). Networks: the Darknet reference
+classifier (convolutions 1-5) and VGG-19 up to relu3_4, read from a folder of safetensors files. Networks
+that the bench measures with are refused: a codec trained on its own measure would look good and be bad.
+
+Strided networks see some pixel phases more than others, and a synthesis trained against them grows a
+lattice. Each call therefore shifts both pictures by the same random offset, so that no phase is preferred.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from wisp.errors import UsageError
+
+TRAINING_NETWORKS = ("darknet_reference", "vgg19_relu3_4")
+_VGG_MEAN = (123.68, 116.779, 103.939)
+
+
+class FeatureLoss(nn.Module):
+    """Call with x, x_hat (B, 3, H, W) in -1..1 -> scalar, 0 for equal pictures.
+
+    Raises:
+        UsageError: the network is not one that may train, or its file is missing.
+    """
+
+    def __init__(self, folder: Path, network: str = "darknet_reference", max_shift: int = 16) -> None:
+        super().__init__()
+        if network not in TRAINING_NETWORKS:
+            raise UsageError(f"expected a training network of {TRAINING_NETWORKS}, found {network!r}")
+        path = folder / f"{network}.safetensors"
+        if not path.is_file():
+            raise UsageError(f"expected feature network weights at {path}; give their folder with --weights")
+        self.network, self.max_shift = network, max_shift
+        for key, value in load_file(path).items():
+            self.register_buffer(key.replace(".", "_"), value.float())
+
+    def _convolve(self, x: Tensor, layer: str) -> Tensor:
+        weight = getattr(self, f"{layer}_weight")
+        return F.conv2d(x, weight, getattr(self, f"{layer}_bias"), padding=weight.shape[-1] // 2)
+
+    def taps(self, x: Tensor) -> list[Tensor]:
+        """x (B, 3, H, W) in -1..1 -> feature maps, fine to coarse."""
+        if self.network == "vgg19_relu3_4":
+            mean = torch.tensor(_VGG_MEAN, device=x.device, dtype=x.dtype).view(1, 3, 1, 1)
+            h, taps = (x + 1) * 127.5 - mean, []
+            for block, count in ((1, 2), (2, 2), (3, 4)):
+                if block > 1:
+                    h = F.max_pool2d(h, 2, ceil_mode=True)
+                for i in range(1, count + 1):
+                    h = F.relu(self._convolve(h, f"conv{block}_{i}"))
+                taps.append(h)
+            return taps
+        h, taps = (x + 1) * 0.5, []
+        for i in range(1, 6):
+            h = F.leaky_relu(self._convolve(h, f"conv{i}"), 0.1)
+            taps.append(h)
+            if i < 5:
+                h = F.max_pool2d(h, 2, ceil_mode=True)
+        return taps
+
+    def forward(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        dy, dx = (int(v) for v in torch.randint(0, self.max_shift, (2,)))
+        total = x.new_zeros(())
+        with torch.no_grad():
+            wanted = self.taps(x[..., dy:, dx:])
+        for u, v in zip(wanted, self.taps(x_hat[..., dy:, dx:]), strict=True):
+            u, v = u.float(), v.float()
+            u = u * (u.square().sum(1, keepdim=True) + 1e-8).rsqrt()
+            v = v * (v.square().sum(1, keepdim=True) + 1e-8).rsqrt()
+            total = total + (u - v).square().sum(1).mean()
+        return total / len(wanted)
+

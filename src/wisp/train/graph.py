@@ -1,0 +1,114 @@
+"""A small writer of ONNX graphs, layer by layer, from trained modules.
+
+Writing the graph by hand keeps it free of exporter versions: the same weights give the same bytes.
+Weights are stored in half precision, and widened by a Cast that the runtime folds away when it loads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from wisp.train.networks import ResidualBlock, ShuffleHead, SmoothHead, Upsample
+
+OPSET = 17
+IR_VERSION = 8
+
+
+class GraphWriter:
+    """Collects nodes and weights; every method takes and returns names of tensors."""
+
+    def __init__(self, half: bool = True) -> None:
+        self.half = half
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+        self._count = 0
+
+    def _name(self, stem: str) -> str:
+        self._count += 1
+        return f"{stem}_{self._count}"
+
+    def node(self, op: str, *inputs: str, **attributes: object) -> str:
+        """Append one node with one output."""
+        out = self._name(op.lower())
+        self.nodes.append(helper.make_node(op, list(inputs), [out], **attributes))
+        return out
+
+    def constant(self, value: NDArray) -> str:
+        """A constant in its own dtype."""
+        name = self._name("constant")
+        self.weights.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
+        return name
+
+    def weight(self, value: NDArray) -> str:
+        """A float32 weight, stored in half precision when the writer says so."""
+        if not self.half:
+            return self.constant(value.astype(np.float32))
+        return self.node("Cast", self.constant(value.astype(np.float16)), to=TensorProto.FLOAT)
+
+    def conv(self, x: str, layer: nn.Conv2d, weight: NDArray | None = None) -> str:
+        """A convolution with its bias; `weight` overrides the layer's own."""
+        value = layer.weight.detach().numpy() if weight is None else weight
+        kernel, stride, pad = value.shape[-1], layer.stride[0], int(layer.padding[0])
+        assert layer.bias is not None
+        return self.node(
+            "Conv",
+            x,
+            self.weight(value),
+            self.weight(layer.bias.detach().numpy()),
+            kernel_shape=[kernel, kernel],
+            strides=[stride, stride],
+            pads=[pad] * 4,
+        )
+
+    def activate(self, x: str) -> str:
+        """SiLU (Elfwing et al. 2018), x * sigmoid(x)."""
+        return self.node("Mul", x, self.node("Sigmoid", x))
+
+    def residual_block(self, x: str, block: ResidualBlock) -> str:
+        """x + conv(act(conv(x)))."""
+        return self.node("Add", x, self.conv(self.activate(self.conv(x, block.expand)), block.project))
+
+    def blocks(self, x: str, blocks: nn.Sequential) -> str:
+        """A stack of residual blocks."""
+        for block in blocks:
+            assert isinstance(block, ResidualBlock)
+            x = self.residual_block(x, block)
+        return x
+
+    def upsample(self, x: str, layer: Upsample) -> str:
+        """1x1 convolution and pixel shuffle by 2."""
+        return self.node("DepthToSpace", self.conv(x, layer.conv), blocksize=2, mode="CRD")
+
+    def head(self, x: str, head: nn.Module) -> str:
+        """1/4 size -> the picture, nominally -1..1."""
+        if isinstance(head, ShuffleHead):
+            return self.node("DepthToSpace", self.conv(x, head.out), blocksize=4, mode="CRD")
+        assert isinstance(head, SmoothHead)
+        x = self.activate(self.conv(self.activate(self.upsample(x, head.up2)), head.conv2))
+        return self.conv(self.upsample(x, head.up1), head.out)
+
+    def model(
+        self, name: str, inputs: list[onnx.ValueInfoProto], outputs: dict[str, onnx.ValueInfoProto]
+    ) -> onnx.ModelProto:
+        """The finished model; `outputs` maps tensor names to what they are called outside."""
+        for inner, info in outputs.items():
+            self.nodes.append(helper.make_node("Identity", [inner], [info.name]))
+        graph = helper.make_graph(self.nodes, name, inputs, list(outputs.values()), self.weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="wisp")
+        model.ir_version = IR_VERSION
+        onnx.checker.check_model(model)
+        return model
+
+
+def space_to_depth_weight(weight: NDArray, block: int) -> NDArray:
+    """Reorder the input channels of a convolution from PyTorch's pixel_unshuffle to ONNX's SpaceToDepth.
+
+    (O, C * block^2, k, k) with channels as (C, y, x) -> the same with channels as (y, x, C).
+    """
+    o, c, k, _ = weight.shape
+    parts = weight.reshape(o, c // block**2, block, block, k, k)
+    return np.ascontiguousarray(parts.transpose(0, 2, 3, 1, 4, 5)).reshape(o, c, k, k)

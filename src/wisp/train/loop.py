@@ -1,0 +1,230 @@
+"""The training loop: stages of a recipe, each fitted to its share of a wall-clock budget."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from wisp.errors import UsageError
+from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
+from wisp.train.dataset import CropSampler, load_photographs
+from wisp.train.depths import sample_depths
+from wisp.train.feature_loss import FeatureLoss
+from wisp.train.networks import TokenPyramid
+from wisp.train.preview import load_preview, preview_psnr
+from wisp.train.recipe import Recipe, StageConfig
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What belongs to the machine and the moment rather than to the recipe.
+
+    Attributes:
+        minutes: wall-clock budget of the whole recipe, previous legs of a resumed run included.
+        weights: folder of the feature networks that may train; needed by stages with a feature weight.
+        preview: folder of pictures for the PSNR line; never trained on.
+        max_steps: stop early after that many steps in total (rehearsals and tests).
+    """
+
+    data: Path
+    run: Path
+    minutes: float
+    weights: Path | None = None
+    preview: Path | None = None
+    resume: bool = False
+    device: str = "auto"
+    threads: int | None = None
+    save_minutes: float = 4.0
+    preview_minutes: float = 8.0
+    max_steps: int | None = None
+    image_limit: int | None = None
+
+
+def learning_rate(stage: StageConfig, progress: float) -> float:
+    """Linear warm-up over the first 2 % of the stage, then a cosine to final_lr_ratio; progress in 0..1."""
+    warm = min(1.0, progress / 0.02 + 1e-3)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return stage.learning_rate * warm * (stage.final_lr_ratio + (1 - stage.final_lr_ratio) * cosine)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Exponential moving average of the parameters; buffers (codebooks average themselves) are copied."""
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+    for ours, theirs in zip(average.buffers(), model.buffers(), strict=True):
+        ours.copy_(theirs)
+
+
+class Trainer:
+    """One run of one recipe. `train()` returns when the minutes are spent."""
+
+    def __init__(self, recipe: Recipe, options: RunOptions) -> None:
+        if any(s.feature_weight for s in recipe.stages) and options.weights is None:
+            raise UsageError("this recipe trains with a feature network: give the folder of its weights with --weights")
+        self.recipe, self.options = recipe, options
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        name = options.device
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+        torch.manual_seed(recipe.seed)
+        self.model = TokenPyramid(recipe.model).to(self.device, memory_format=torch.channels_last)
+        self.average = deepcopy(self.model).requires_grad_(False)
+        self.progress = Progress()
+        self.features = None
+        if options.weights is not None:
+            self.features = FeatureLoss(options.weights).to(self.device, memory_format=torch.channels_last)
+        pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
+        self.sampler = CropSampler(pictures, recipe.data, recipe.seed)
+        self.preview = load_preview(options.preview, 8) if options.preview else []
+        self._start_optimizer(recipe.stages[0])
+        if options.resume:
+            self._restore(load_checkpoint(options.run))
+
+    def _start_optimizer(self, stage: StageConfig) -> None:
+        self.model.requires_grad_(not stage.frozen_tokens)
+        self.model.synthesis.requires_grad_(True)
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            trained, lr=stage.learning_rate, betas=(0.9, 0.95), weight_decay=self.recipe.weight_decay
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.progress = Progress(**state["progress"])
+        self._start_optimizer(self.recipe.stages[min(self.progress.stage, len(self.recipe.stages) - 1)])
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.sampler.random.bit_generator.state = state["sampler"]
+        torch.set_rng_state(state["torch_rng"])
+
+    def save(self, name: str = FILE_NAME) -> None:
+        """Write a checkpoint into the run's folder."""
+        save_checkpoint(
+            self.options.run,
+            name,
+            model=self.model,
+            average=self.average,
+            optimizer=self.optimizer,
+            progress=self.progress,
+            recipe=json.loads(json.dumps(asdict(self.recipe))),
+            sampler_state=dict(self.sampler.random.bit_generator.state),
+        )
+
+    def loss(self, x: Tensor, stage: StageConfig) -> tuple[Tensor, dict[str, float]]:
+        """x (B, 3, S, S) in -1..1 -> the stage's loss (its formula: StageConfig) and its parts."""
+        depth = sample_depths(x.shape[0], x.shape[2] // 32, x.shape[3] // 32, self.recipe.model.num_groups)
+        with torch.autocast(device_type=self.device.type, dtype=torch.bfloat16):
+            levels = self.model.encode(x)
+            x_hat = self.model.decode(levels, depth.to(self.device))
+            mse = (x_hat.float() - x).square().mean()
+            commitment = torch.stack([level.commitment for level in levels]).mean()
+            total = stage.mse_weight * mse + stage.commitment_weight * commitment
+            parts = {"mse": float(mse.detach()), "commitment": float(commitment.detach())}
+            if stage.feature_weight and self.features is not None:
+                distance = self.features(x, x_hat)
+                total = total + stage.feature_weight * distance
+                parts["feature"] = float(distance.detach())
+        return total, parts
+
+    def step(self, stage: StageConfig, stage_progress: float) -> dict[str, float]:
+        """One optimiser step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(stage, stage_progress)
+        x = self.sampler.batch().to(self.device, memory_format=torch.channels_last)
+        self.model.train()
+        if stage.frozen_tokens:
+            self.model.quantizers.eval()
+        loss, parts = self.loss(x, stage)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if math.isfinite(float(norm)):
+            self.optimizer.step()
+        decay = min(self.recipe.ema_decay, (1 + self.progress.total_step) / (10 + self.progress.total_step))
+        update_average(self.average, self.model, decay)
+        return {"loss": float(loss.detach()), "norm": float(norm), **parts}
+
+    def train(self) -> None:
+        """Run the stages that are left; a checkpoint every few minutes, at each stage's end, and on Ctrl-C."""
+        self.options.run.mkdir(parents=True, exist_ok=True)
+        writer = SummaryWriter(str(self.options.run / "tensorboard"))
+        budget = self.options.minutes * 60
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
+        try:
+            with Bar(*columns, refresh_per_second=1) as bar:
+                while self.progress.stage < len(self.recipe.stages) and not self._exhausted():
+                    stage = self.recipe.stages[self.progress.stage]
+                    self._train_stage(stage, budget * stage.share, bar, writer)
+        finally:
+            self.save()
+            writer.close()
+
+    def _exhausted(self) -> bool:
+        return self.options.max_steps is not None and self.progress.total_step >= self.options.max_steps
+
+    def _train_stage(self, stage: StageConfig, seconds: float, bar: Bar, writer: SummaryWriter) -> None:
+        progress, options = self.progress, self.options
+        task = bar.add_task(stage.name, total=seconds, note="", completed=progress.stage_seconds)
+        saved = previewed = logged = time.monotonic()
+        sums: dict[str, float] = {}
+        count = 0
+        while progress.stage_seconds < seconds and not self._exhausted():
+            started = time.monotonic()
+            for key, value in self.step(stage, progress.stage_seconds / seconds).items():
+                sums[key] = sums.get(key, 0.0) + value
+            count += 1
+            spent = time.monotonic() - started
+            progress.stage_seconds += spent
+            progress.total_seconds += spent
+            progress.stage_step += 1
+            progress.total_step += 1
+            bar.update(task, completed=progress.stage_seconds)
+            now = time.monotonic()
+            if now - logged > 30 or count >= 500:
+                means = {key: value / count for key, value in sums.items()}
+                for key, value in means.items():
+                    writer.add_scalar(key, value, progress.total_step)
+                note = " ".join(f"{k} {v:.4f}" for k, v in means.items())
+                bar.console.print(
+                    f"{stage.name} step {progress.total_step} {progress.total_seconds / 60:.1f} min "
+                    f"{(now - logged) / count:.2f} s/step {note}",
+                    soft_wrap=True,
+                )
+                sums, count, logged = {}, 0, now
+            if self.preview and now - previewed > options.preview_minutes * 60:
+                self._preview(stage, bar)
+                previewed = time.monotonic()
+            if now - saved > options.save_minutes * 60:
+                self.save()
+                saved = time.monotonic()
+        if progress.stage_seconds >= seconds:
+            if self.preview:
+                self._preview(stage, bar)
+            progress.stage += 1
+            progress.stage_seconds, progress.stage_step = 0.0, 0
+            if progress.stage < len(self.recipe.stages):
+                self._start_optimizer(self.recipe.stages[progress.stage])
+            self.save(f"{stage.name}.pt")
+        bar.remove_task(task)
+
+    def _preview(self, stage: StageConfig, bar: Bar) -> None:
+        psnr = preview_psnr(self.average, self.preview, (4, 6, 8, 9, 10, 12))
+        self.progress.history.append(
+            {
+                "stage": stage.name,
+                "step": self.progress.total_step,
+                "minutes": round(self.progress.total_seconds / 60, 1),
+                "psnr_db_at_nominal_bpp": psnr,
+            }
+        )
+        bar.console.print(f"preview {json.dumps(self.progress.history[-1])}", soft_wrap=True)

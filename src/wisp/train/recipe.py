@@ -1,0 +1,120 @@
+"""A recipe: the one file that rebuilds one released model."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wisp.errors import UsageError
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape of a token pyramid. Tuples run from the coarsest level to the finest.
+
+    Attributes:
+        strides: pixels per token along each axis.
+        groups: ordered groups of codewords at each stride.
+        codebook_size: codewords in a group; a token is a uint8, so at most 256.
+        latent_channels: dimension of the latent, and of a codeword, at each stride.
+        widths: feature channels at 1/4, 1/8, 1/16 and 1/32 of the picture's size.
+        analysis_blocks: residual blocks at 1/4, 1/8, 1/16, 1/32 in the analysis transform.
+        synthesis_blocks: the same in the synthesis transform.
+        head: how the synthesis leaves 1/4 size: "smooth" (two steps, then a 5x5 convolution at full
+            size) or "shuffle" (one 1x1 convolution and a pixel shuffle by 4; leaves a lattice, kept
+            for comparison).
+    """
+
+    strides: tuple[int, ...] = (32, 16, 8)
+    groups: tuple[int, ...] = (4, 4, 4)
+    codebook_size: int = 256
+    latent_channels: tuple[int, ...] = (32, 32, 16)
+    widths: tuple[int, int, int, int] = (64, 128, 192, 256)
+    analysis_blocks: tuple[int, int, int, int] = (1, 2, 2, 1)
+    synthesis_blocks: tuple[int, int, int, int] = (1, 3, 2, 1)
+    head: str = "smooth"
+
+    @property
+    def num_groups(self) -> int:
+        """Length of the order: how many groups a region can be sent at most."""
+        return sum(self.groups)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Crops: `batch_size` squares of `crop_size` pixels; a share is first reduced by up to `max_reduction`."""
+
+    crop_size: int = 192
+    batch_size: int = 8
+    reduced_share: float = 0.35
+    max_reduction: float = 2.0
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One leg of the training, with its own learning-rate arc.
+
+    loss = mse_weight * MSE (pixels in -1..1) + feature_weight * feature distance
+         + commitment_weight * commitment
+
+    Attributes:
+        share: part of the recipe's minutes.
+        learning_rate: peak; it warms up over the first 2 % and falls to `final_lr_ratio` by a cosine.
+        frozen_tokens: train the synthesis transform only, on unchanged tokens.
+    """
+
+    name: str
+    share: float
+    learning_rate: float = 6e-4
+    final_lr_ratio: float = 0.03
+    mse_weight: float = 10.0
+    feature_weight: float = 0.0
+    commitment_weight: float = 0.25
+    frozen_tokens: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run, but for the data folder, the minutes and the machine."""
+
+    name: str
+    model_number: int
+    description: str = ""
+    seed: int = 0
+    weight_decay: float = 0.01
+    ema_decay: float = 0.999
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    stages: tuple[StageConfig, ...] = ()
+
+
+def _build(cls: type[_T], table: dict[str, Any], where: str) -> _T:
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise UsageError(f"{where}: expected only {sorted(known)}, found {unknown}; remove or rename them")
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe from a TOML file.
+
+    Raises:
+        UsageError: the file is missing, is not TOML, or holds a key or value that means nothing.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"expected a recipe at {path}, found nothing; recipes/ holds the released ones") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise UsageError(f"{path}: expected TOML, found {fault}") from None
+    model = _build(ModelConfig, table.pop("model", {}), f"{path} [model]")
+    data = _build(DataConfig, table.pop("data", {}), f"{path} [data]")
+    stages = tuple(_build(StageConfig, s, f"{path} [[stage]]") for s in table.pop("stage", []))
+    if not stages or abs(sum(s.share for s in stages) - 1) > 1e-6:
+        raise UsageError(f"{path}: expected [[stage]] tables whose shares sum to 1, found {[s.share for s in stages]}")
+    return _build(Recipe, {**table, "model": model, "data": data, "stages": stages}, str(path))

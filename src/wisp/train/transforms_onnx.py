@@ -1,0 +1,99 @@
+"""The two networks of a bundle as ONNX: pixels to tokens, and tokens to pixels.
+
+analysis:  image (1, H, W, 3) uint8, H and W multiples of the coarsest stride
+           -> tokens_i (1, G, h, w) uint8 and errors_i (1, G + 1, h, w) float32 for each level i;
+           errors hold the squared distance of the latent to the sum of its first 0..G codewords.
+synthesis: tokens_i (1, G, h, w) int32, 256 where not sent -> image (1, H, W, 3) uint8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper
+
+from wisp.train.graph import GraphWriter, space_to_depth_weight
+from wisp.train.networks import TokenPyramid
+from wisp.train.quantizer import OrderedQuantizer
+
+
+def _quantize(writer: GraphWriter, latent: str, quantizer: OrderedQuantizer) -> tuple[str, str, str]:
+    """latent (1, D, h, w) -> tokens (1, G, h, w) uint8, errors (1, G + 1, h, w), the full sum (1, D, h, w)."""
+    axis = writer.constant(np.array([-1], np.int64))
+    residual = writer.node("Transpose", latent, perm=[0, 2, 3, 1])
+    rows = residual
+    tokens, errors = [], []
+    for group in range(quantizer.groups):
+        errors.append(writer.node("ReduceSum", writer.node("Mul", residual, residual), axis, keepdims=0))
+        book = quantizer.codebooks[group].float().numpy()
+        similar = writer.node("MatMul", residual, writer.weight(-2 * book.T))
+        distance = writer.node("Add", similar, writer.constant((book**2).sum(1)))
+        index = writer.node("ArgMin", distance, axis=3, keepdims=0)
+        residual = writer.node("Sub", residual, writer.node("Gather", writer.weight(book), index, axis=0))
+        tokens.append(writer.node("Cast", index, to=TensorProto.UINT8))
+    errors.append(writer.node("ReduceSum", writer.node("Mul", residual, residual), axis, keepdims=0))
+    total = writer.node("Transpose", writer.node("Sub", rows, residual), perm=[0, 3, 1, 2])
+    one = writer.constant(np.array([1], np.int64))
+    stacked = [writer.node("Concat", *(writer.node("Unsqueeze", t, one) for t in part), axis=1) for part in (tokens, errors)]
+    return stacked[0], stacked[1], total
+
+
+def analysis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
+    """The analysis network with its quantizers."""
+    a, w = pyramid.analysis, GraphWriter(half)
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, "H", "W", 3])
+    x = w.node("Transpose", w.node("Cast", "image", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    x = w.node("Sub", w.node("Mul", x, w.constant(np.float32(1 / 127.5))), w.constant(np.float32(1)))
+    x = w.node("SpaceToDepth", x, blocksize=4)
+    x = w.activate(w.conv(x, a.stem, space_to_depth_weight(a.stem.weight.detach().numpy(), 4)))
+    f4 = w.blocks(x, a.blocks4)
+    f8 = w.blocks(w.activate(w.conv(f4, a.down8)), a.blocks8)
+    f16 = w.blocks(w.activate(w.conv(f8, a.down16)), a.blocks16)
+    f32 = w.blocks(w.activate(w.conv(f16, a.down32)), a.blocks32)
+    outputs: dict[str, onnx.ValueInfoProto] = {}
+    context: str | None = None
+    for i, features in enumerate((f32, f16, f8)):
+        head, quantizer = pyramid.heads[i], pyramid.quantizers[i]
+        assert isinstance(quantizer, OrderedQuantizer)
+        mixed = features if context is None else w.node("Concat", features, context, axis=1)
+        latent = w.conv(w.activate(w.conv(mixed, head.mix)), head.out)
+        tokens, errors, total = _quantize(w, latent, quantizer)
+        sizes = [1, quantizer.groups, f"h{i}", f"w{i}"]
+        outputs[tokens] = helper.make_tensor_value_info(f"tokens_{i}", TensorProto.UINT8, sizes)
+        sizes = [1, quantizer.groups + 1, f"h{i}", f"w{i}"]
+        outputs[errors] = helper.make_tensor_value_info(f"errors_{i}", TensorProto.FLOAT, sizes)
+        if i < 2:
+            known = total if context is None else w.node("Concat", context, total, axis=1)
+            up = pyramid.contexts[i]
+            context = w.upsample(w.activate(w.conv(known, up.conv)), up.up)
+    return w.model("analysis", [image], outputs)
+
+
+def synthesis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
+    """The synthesis network with its codebooks; an extra zero codeword stands for "not sent"."""
+    s, w = pyramid.synthesis, GraphWriter(half)
+    inputs, entries = [], []
+    absent = w.constant(np.array(pyramid.config.codebook_size, np.int32))
+    for i, module in enumerate(pyramid.quantizers):
+        assert isinstance(module, OrderedQuantizer)
+        tokens = helper.make_tensor_value_info(f"tokens_{i}", TensorProto.INT32, [1, module.groups, f"h{i}", f"w{i}"])
+        inputs.append(tokens)
+        total = ""
+        for group in range(module.groups):
+            book = torch.cat([module.codebooks[group], torch.zeros(1, module.channels)]).float().numpy()
+            plane = w.node("Gather", tokens.name, w.constant(np.array(group, np.int64)), axis=1)
+            codeword = w.node("Gather", w.weight(book), plane, axis=0)
+            total = codeword if not total else w.node("Add", total, codeword)
+        mask = w.node("Cast", w.node("Less", tokens.name, absent), to=TensorProto.FLOAT)
+        entries.append(w.node("Concat", w.node("Transpose", total, perm=[0, 3, 1, 2]), mask, axis=1))
+    h = w.blocks(w.activate(w.conv(entries[0], s.in32)), s.blocks32)
+    h = w.blocks(w.activate(w.node("Add", w.upsample(h, s.up16), w.conv(entries[1], s.in16))), s.blocks16)
+    h = w.blocks(w.activate(w.node("Add", w.upsample(h, s.up8), w.conv(entries[2], s.in8))), s.blocks8)
+    h = w.blocks(w.activate(w.upsample(h, s.up4)), s.blocks4)
+    x = w.head(h, s.head)
+    x = w.node("Mul", w.node("Add", x, w.constant(np.float32(1))), w.constant(np.float32(127.5)))
+    x = w.node("Clip", w.node("Round", x), w.constant(np.float32(0)), w.constant(np.float32(255)))
+    x = w.node("Transpose", w.node("Cast", x, to=TensorProto.UINT8), perm=[0, 2, 3, 1])
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, "H", "W", 3])
+    return w.model("synthesis", inputs, {x: image})

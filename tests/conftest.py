@@ -1,0 +1,27 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path of a bundle with random weights: quick, and ugly."""
+    from tiny_bundle import tiny_bundle
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_bundle(folder, tmp_path_factory.mktemp("run"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photo_u8() -> NDArray[np.uint8]:
+    """A generated picture (200, 300, 3) uint8 with shading, edges and noise."""
+    from wisp.train.verify import test_picture as make_picture
+
+    return make_picture(200, 300)
