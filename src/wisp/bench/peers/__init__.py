@@ -1,0 +1,1 @@
+"""The codecs that wisp is measured against; one adapter a file."""

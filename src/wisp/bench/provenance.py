@@ -1,0 +1,102 @@
+"""Where a result comes from: versions, hardware, commit, date and command, but no path of the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("wisp-codec", "numpy", "Pillow", "onnxruntime", "torch", "safetensors")
+
+
+def _package_versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def _cpu_model() -> str:
+    table = Path("/proc/cpuinfo")
+    if table.exists():
+        for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        found = subprocess.run(
+            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
+def usable_cores() -> int:
+    """CPU cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def shown(argument: str) -> str:
+    """The argument as results may show it: an absolute or upward path loses its folders."""
+    path = Path(argument)
+    return path.name if path.is_absolute() or ".." in path.parts else argument
+
+
+def meta(command: str, arguments: Sequence[str], **extra: Any) -> dict[str, Any]:
+    """The record that goes beside every result.
+
+    Args:
+        command: the module's name, such as ``wisp.bench.kodak``.
+        arguments: what followed it on the command line.
+        extra: whatever the bench wants to add.
+    """
+    commit = _git("rev-parse", "HEAD")
+    dirty = _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "command": " ".join(["python -m", command, *map(shown, arguments)]),
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "commit": commit,
+        "commit_is_clean": dirty == "" if commit and dirty is not None else None,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "packages": _package_versions(),
+        "cpu_model": _cpu_model(),
+        "cpu_cores": os.cpu_count(),
+        "usable_cores": usable_cores(),
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+        **extra,
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the whole file or leave the old one as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """The value as indented JSON; a number JSON cannot hold (NaN, infinity) is an error, not a file."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def note(line: str) -> None:
+    """A line of progress for the person who waits."""
+    print(line, file=sys.stderr, flush=True)
