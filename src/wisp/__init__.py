@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from wisp.api import compress, decompress, open_image, read_info, reconstruct
+from wisp.api import compress, decompress, from_text, open_image, read_info, reconstruct, to_text
 from wisp.errors import (
     BitstreamError,
     BudgetError,
@@ -51,7 +51,9 @@ __all__ = [
     "__version__",
     "compress",
     "decompress",
+    "from_text",
     "open_image",
     "read_info",
     "reconstruct",
+    "to_text",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.codecs import ENTRIES, Roi, codec_for_file, codec_for_model
-from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file
+from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
 from wisp.container.header import Header
 from wisp.errors import Corrupt, UsageError
 from wisp.imaging import Picture, open_picture, to_picture
@@ -106,16 +106,16 @@ def reconstruct(
     if alpha is not None:
         image.putalpha(alpha)
     exif = next((c.data for c in file.chunks if c.type == ChunkType.EXIF), None)
-    return Reconstruction(image, codec.confidence(pyramid), read_info(data), exif)
+    return Reconstruction(image, codec.confidence(pyramid), read_info(data, max_pixels=max_pixels), exif)
 
 
-def read_info(data: bytes) -> ImageInfo:
+def read_info(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:
     """What a file says of itself; no pixels are decoded and no model is needed.
 
     Raises:
         BitstreamError: the front of the file is at fault.
     """
-    header, chunks, payload_num_bytes = read_header(data)
+    header, chunks, payload_num_bytes = read_header(data, max_pixels)
     names = {entry.number: entry.name for entry in ENTRIES}
     overhead = sum(len(c.data) for c in chunks)
     return ImageInfo(
@@ -132,6 +132,21 @@ def read_info(data: bytes) -> ImageInfo:
         chunks=tuple((c.name, len(c.data)) for c in chunks),
         has_alpha=any(c.type == ChunkType.ALPHA for c in chunks),
     )
+
+
+def to_text(data: bytes) -> str:
+    """A file as one line of letters and digits that survives being pasted; 200 bytes become 274 characters."""
+    return wrap_text(data)
+
+
+def from_text(text: str) -> bytes:
+    """The file that `to_text` wrote; white space anywhere in the text is ignored.
+
+    Raises:
+        NotWisp: the text does not begin with "wisp:".
+        Corrupt: characters are missing, foreign or too many.
+    """
+    return unwrap_text(text)
 
 
 def open_image(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 REGION = 32
 FLOOR = 20.0  # squared grey levels: keeps the noise of flat regions from looking important
+INVISIBLE = 3 * REGION**2 * 1.0  # a region's squared error at 48 dB: nobody sees what lies below
 CALM_DETAIL = 1e-6  # relative: below this a probe's gain is rounding
 
 
@@ -55,7 +56,8 @@ def distortion_curve(
             pictures; used only outside the range of the probes.
 
     Returns:
-        (N + 1, rows, cols), never rising with depth.
+        (N + 1, rows, cols), never rising with depth, and level once the error is invisible, so that flat
+        regions buy nothing more.
     """
     latent = _latent_curve(errors, level_gains)
     depths = sorted(probes)
@@ -69,7 +71,7 @@ def distortion_curve(
         span = latent[low] - latent[high]
         share = (latent[low : high + 1] - latent[high]) / np.maximum(span, CALM_DETAIL * (latent[0] + 1))
         curve[low : high + 1] = bottom + (top - bottom) * np.clip(share, 0, 1)
-    result: NDArray[np.float64] = np.minimum.accumulate(curve, 0)
+    result: NDArray[np.float64] = np.maximum(np.minimum.accumulate(curve, 0), INVISIBLE)
     return result
 
 

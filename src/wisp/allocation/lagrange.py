@@ -23,6 +23,7 @@ DepthArray = NDArray[np.uint8]
 MIN_DEPTH = 1
 BISECTIONS = 28
 SWEEPS = 2
+SINGLES = 24  # single steps tried once no run of them fits
 
 
 @dataclass(frozen=True)
@@ -145,17 +146,30 @@ def _spend_rest(
         order = order[cost.ravel()[order] <= left]
         if not len(order):
             return depths
-        taken = max(1, int(np.searchsorted(np.cumsum(cost.ravel()[order]), 0.9 * left, "right")))
-        while taken:
-            trial = depths.copy()
-            trial.ravel()[order[:taken]] += 1
-            if price(trial) <= budget_bits:
-                depths = trial
-                break
-            taken //= 2
-        if not taken:
+        longer = _longest_that_fits(depths, order, cost.ravel(), left, budget_bits, price)
+        if longer is None:
             return depths
+        depths = longer
     return depths
+
+
+def _longest_that_fits(
+    depths: DepthArray,
+    order: NDArray[np.intp],
+    cost: FloatArray,
+    left: float,
+    budget_bits: float,
+    price: Callable[[DepthArray], float],
+) -> DepthArray | None:
+    """As many of the steps in `order` as the budget takes; else the first single one that fits; else None."""
+    taken = max(1, int(np.searchsorted(np.cumsum(cost[order]), 0.9 * left, "right")))
+    runs = [order[: max(1, taken >> halving)] for halving in range(taken.bit_length())]
+    for chosen in (*runs, *(order[i : i + 1] for i in range(1, min(len(order), SINGLES)))):
+        trial = depths.copy()
+        trial.ravel()[chosen] += 1
+        if price(trial) <= budget_bits:
+            return trial
+    return None
 
 
 def shrink(demand: Demand, depths: DepthArray, num_regions: int) -> DepthArray:

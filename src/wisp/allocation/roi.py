@@ -34,4 +34,4 @@ def roi_weights(
     column_of = np.arange(w) * columns // w
     peak = np.zeros((rows, columns), np.uint8)
     np.maximum.at(peak, (row_of[:, None], column_of[None]), mask_u8)
-    return np.asarray(1 + (strength - 1) * peak / 255.0, np.float64)
+    return 1 + (strength - 1) * (peak.astype(np.float64) / 255.0)

@@ -1,0 +1,1 @@
+"""Integers to bytes: range coder, integer softmax, context tables."""

@@ -1,0 +1,1 @@
+"""Integer planes: the token pyramid, its order, its grain map."""

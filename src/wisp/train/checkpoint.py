@@ -23,7 +23,8 @@ class Progress:
         stage: index of the current stage.
         stage_seconds: wall-clock seconds of training spent in it.
         stage_step: optimiser steps taken in it.
-        history: one (stage name, total step, total minutes, metrics) record a log line, for the model card.
+        history: one (stage name, total step, total minutes, metrics) record a preview, for the model card.
+        usual_mse: running mean of the training MSE at each base depth.
     """
 
     stage: int = 0
@@ -32,6 +33,7 @@ class Progress:
     total_seconds: float = 0.0
     total_step: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+    usual_mse: dict[str, float] = field(default_factory=dict)
 
 
 def save_checkpoint(

@@ -25,6 +25,9 @@ from wisp.train.preview import load_preview, preview_psnr
 from wisp.train.recipe import Recipe, StageConfig
 
 
+BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """What belongs to the machine and the moment rather than to the recipe.
@@ -45,7 +48,7 @@ class RunOptions:
     device: str = "auto"
     threads: int | None = None
     save_minutes: float = 4.0
-    preview_minutes: float = 8.0
+    preview_minutes: float = 4.0
     max_steps: int | None = None
     image_limit: int | None = None
 
@@ -95,7 +98,7 @@ class Trainer:
         self.model.synthesis.requires_grad_(True)
         trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            trained, lr=stage.learning_rate, betas=(0.9, 0.95), weight_decay=self.recipe.weight_decay
+            trained, lr=stage.learning_rate, betas=BETAS, weight_decay=self.recipe.weight_decay
         )
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -104,6 +107,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            group["betas"] = BETAS
         self.sampler.random.bit_generator.state = state["sampler"]
         torch.set_rng_state(state["torch_rng"])
 
@@ -122,19 +127,30 @@ class Trainer:
 
     def loss(self, x: Tensor, stage: StageConfig) -> tuple[Tensor, dict[str, float]]:
         """x (B, 3, S, S) in -1..1 -> the stage's loss (its formula: StageConfig) and its parts."""
-        depth = sample_depths(x.shape[0], x.shape[2] // 32, x.shape[3] // 32, self.recipe.model.num_groups)
+        regions = x.shape[2] // 32, x.shape[3] // 32
+        base, depth = sample_depths(x.shape[0], *regions, self.recipe.model.groups)
         with torch.autocast(device_type=self.device.type, dtype=torch.bfloat16):
             levels = self.model.encode(x)
             x_hat = self.model.decode(levels, depth.to(self.device))
-            mse = (x_hat.float() - x).square().mean()
+            errors = (x_hat.float() - x).square().mean((1, 2, 3))
+            relative = (errors / self._usual(base, errors.detach())).mean()
+            mse = errors.mean()
             commitment = torch.stack([level.commitment for level in levels]).mean()
-            total = stage.mse_weight * mse + stage.commitment_weight * commitment
+            total = stage.mse_weight * relative + stage.commitment_weight * commitment
             parts = {"mse": float(mse.detach()), "commitment": float(commitment.detach())}
             if stage.feature_weight and self.features is not None:
                 distance = self.features(x, x_hat)
                 total = total + stage.feature_weight * distance
                 parts["feature"] = float(distance.detach())
         return total, parts
+
+    def _usual(self, base: Tensor, errors: Tensor) -> Tensor:
+        """Running mean MSE at each crop's base depth (B,), updated with this batch's errors (B,)."""
+        usual = self.progress.usual_mse
+        for depth, error in zip(base.tolist(), errors.tolist(), strict=True):
+            key = str(depth)
+            usual[key] = error if key not in usual else 0.95 * usual[key] + 0.05 * error
+        return torch.tensor([usual[str(depth)] for depth in base.tolist()], device=errors.device)
 
     def step(self, stage: StageConfig, stage_progress: float) -> dict[str, float]:
         """One optimiser step."""

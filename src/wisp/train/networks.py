@@ -197,8 +197,8 @@ class TokenPyramid(nn.Module):
         )
         self.contexts = nn.ModuleList([ContextUp(d32, self.CONTEXT), ContextUp(self.CONTEXT + d16, self.CONTEXT)])
         self.quantizers = nn.ModuleList(
-            OrderedQuantizer(d, g, config.codebook_size)
-            for d, g in zip(config.latent_channels, config.groups, strict=True)
+            OrderedQuantizer(d, g, config.codebook_size, kind)
+            for d, g, kind in zip(config.latent_channels, config.groups, config.kinds, strict=True)
         )
         self.synthesis = SynthesisTransform(config)
         initialise(self)

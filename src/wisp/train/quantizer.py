@@ -31,19 +31,21 @@ class QuantizedLevel:
         prefixes: (G, B, D, h, w) float32; entry g is the sum of the codewords of groups 0..g, no gradient.
         tokens: (B, h, w, G) int64 in 0..K-1.
         commitment: scalar; mean squared distance of the latent to its prefixes.
+        reached: (G + 1, D) float32; row d is 1 at the channels that the first d groups can set, else 0.
     """
 
     latent: Tensor
     prefixes: Tensor
     tokens: Tensor
     commitment: Tensor
+    reached: Tensor
 
     def straight_through(self, depth: Tensor) -> Tensor:
         """(B, D, h, w): the prefix of `depth` groups (B, 1, h, w, int64, 0..G), gradients to the latent."""
         zero = torch.zeros_like(self.prefixes[:1])
         index = depth.unsqueeze(0).expand(1, *self.latent.shape)
         prefix = torch.cat([zero, self.prefixes]).gather(0, index)[0]
-        passed = (depth > 0).to(self.latent.dtype)
+        passed = self.reached[depth[:, 0]].permute(0, 3, 1, 2)
         return self.latent * passed + (prefix - self.latent * passed).detach()
 
 
@@ -101,7 +103,9 @@ class OrderedQuantizer(nn.Module):
             self.initialised.fill_(True)
         stacked = torch.stack(prefixes)
         commitment = (latent.unsqueeze(0) - stacked).square().mean()
-        return QuantizedLevel(latent, stacked, torch.stack(tokens, -1), commitment)
+        zero = torch.zeros_like(self.supports[:1])
+        reached = torch.cat([zero, self.supports.cumsum(0).clamp(max=1)])
+        return QuantizedLevel(latent, stacked, torch.stack(tokens, -1), commitment, reached)
 
     @torch.no_grad()
     def _initialise(self, group: int, residual: Tensor) -> None:

@@ -21,6 +21,7 @@ class ModelConfig:
         groups: ordered groups of codewords at each stride.
         codebook_size: codewords in a group; a token is a uint8, so at most 256.
         latent_channels: dimension of the latent, and of a codeword, at each stride.
+        kinds: quantizer at each stride, "residual" or "product" (wisp.train.quantizer).
         widths: feature channels at 1/4, 1/8, 1/16 and 1/32 of the picture's size.
         analysis_blocks: residual blocks at 1/4, 1/8, 1/16, 1/32 in the analysis transform.
         synthesis_blocks: the same in the synthesis transform.
@@ -32,7 +33,8 @@ class ModelConfig:
     strides: tuple[int, ...] = (32, 16, 8)
     groups: tuple[int, ...] = (4, 4, 4)
     codebook_size: int = 256
-    latent_channels: tuple[int, ...] = (32, 32, 16)
+    latent_channels: tuple[int, ...] = (32, 32, 32)
+    kinds: tuple[str, ...] = ("residual", "residual", "product")
     widths: tuple[int, int, int, int] = (64, 128, 192, 256)
     analysis_blocks: tuple[int, int, int, int] = (1, 2, 2, 1)
     synthesis_blocks: tuple[int, int, int, int] = (1, 3, 2, 1)
@@ -58,8 +60,11 @@ class DataConfig:
 class StageConfig:
     """One leg of the training, with its own learning-rate arc.
 
-    loss = mse_weight * MSE (pixels in -1..1) + feature_weight * feature distance
-         + commitment_weight * commitment
+    loss = mse_weight * mean over crops of (MSE / usual MSE at the crop's depth)
+         + feature_weight * feature distance + commitment_weight * commitment
+
+    Dividing by the usual (running mean) MSE of a depth is, to first order, optimising the mean of the logarithm,
+    that is of PSNR over all depths; plain MSE would be ruled by the shallowest, and the fine levels would starve.
 
     Attributes:
         share: part of the recipe's minutes.
@@ -71,7 +76,7 @@ class StageConfig:
     share: float
     learning_rate: float = 6e-4
     final_lr_ratio: float = 0.03
-    mse_weight: float = 10.0
+    mse_weight: float = 0.3
     feature_weight: float = 0.0
     commitment_weight: float = 0.25
     frozen_tokens: bool = False

@@ -1,0 +1,1 @@
+"""Byte budget to grain map, by measured benefit per bit."""

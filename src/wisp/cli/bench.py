@@ -1,0 +1,40 @@
+"""`wisp bench NAME ...`: hands the rest of the command line to one of the benchmarks."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from wisp.cli.console import show
+from wisp.errors import UsageError
+
+BENCHMARKS = {
+    "kodak": "quality beside JPEG, WebP and AVIF at equal bytes",
+    "budgets": "whether a size is kept, and used",
+    "speed": "time and memory",
+    "lattice": "whether a periodic pattern is left in the pictures",
+    "damage": "what one wrong or missing byte does",
+}
+
+
+def bench_command(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME [OPTIONS]", help="A benchmark and its own options.")
+    ] = None,
+) -> None:
+    """Measure what wisp promises.
+
+    `wisp bench` lists the benchmarks, `wisp bench NAME --help` explains one.
+    """
+    name, *rest = arguments or ["--help"]
+    if name in ("--help", "-h"):
+        show("Usage: wisp bench NAME [OPTIONS]")
+        for known, answer in BENCHMARKS.items():
+            show(f"  {known:<9} {answer}")
+        return
+    if name not in BENCHMARKS:
+        raise UsageError(f"expected one of {', '.join(BENCHMARKS)}, found {name!r}; see `wisp bench`")
+    code: int = import_module(f"wisp.bench.{name}").main(rest)  # says itself if its extra is missing
+    raise typer.Exit(code)

@@ -1,0 +1,135 @@
+"""`wisp compress`: pictures to wisp files."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from functools import partial
+from typing import Annotated
+
+import numpy as np
+import typer
+from PIL import Image, ImageChops
+
+from wisp.api import compress, open_image, read_info
+from wisp.cli.batch import Job, plan_jobs, run_jobs
+from wisp.cli.console import say
+from wisp.cli.files import STREAM, armoured, check_output, write_output
+from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
+from wisp.errors import UsageError
+from wisp.imaging import Picture, format_of
+from wisp.rate import make_target
+
+SUFFIX = ".wisp"
+TEXT_SUFFIX = ".txt"
+
+
+class AlphaRule(StrEnum):
+    """What happens to transparency."""
+
+    white = "white"
+    keep = "keep"
+
+
+class Metadata(StrEnum):
+    """What may travel on with the picture."""
+
+    exif = "exif"
+
+
+def compress_command(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="FILES", help="Pictures, then a file or a directory; - is stdin or stdout."),
+    ],
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="BYTES", help="The most bytes a file may have, such as 300, 2kB or 1.5KiB."),
+    ] = None,
+    bpp: Annotated[float | None, typer.Option(metavar="RATE", help="The same, as bits per pixel.")] = None,
+    quality: Annotated[
+        float | None, typer.Option(metavar="0..100", help="Let the size follow the content (default: 50).")
+    ] = None,
+    roi: Annotated[
+        str | None, typer.Option(metavar="MASK", help="A picture of the same shape, white where it matters.")
+    ] = None,
+    roi_strength: Annotated[
+        float, typer.Option(metavar="1..1000", help="How many times an error weighs inside the mask.")
+    ] = 8.0,
+    model: ModelOption = None,
+    alpha: Annotated[
+        AlphaRule, typer.Option(help="Put transparent parts on white, or keep the alpha plane.")
+    ] = (AlphaRule.white),
+    keep: Annotated[
+        list[Metadata] | None, typer.Option(help="Keep the EXIF block, which is dropped otherwise.")
+    ] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="Write letters and digits that can be pasted.")
+    ] = False,
+    threads: ThreadsOption = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compress pictures to wisp files.
+
+    One picture goes to OUT, or beside itself with the suffix .wisp if OUT is left out. Several go into a
+    directory. Give one of --size, --bpp and --quality, or none for quality 50.
+    """
+    make_target(size, bpp, quality)  # contradictions are told before a picture is read
+    jobs = plan_jobs(paths, TEXT_SUFFIX if text else SUFFIX)
+    if any(job.source == STREAM for job in jobs) and roi == STREAM:
+        raise UsageError("expected one input from stdin, found - for the picture and for the mask")
+    mask = None if roi is None else _load_mask(roi)
+    keep_exif = Metadata.exif in (keep or [])
+    make = partial(
+        compress,
+        size=size,
+        bpp=bpp,
+        quality=quality,
+        roi=mask,
+        roi_strength=roi_strength,
+        model=model,
+        alpha=alpha.value,
+        keep_exif=keep_exif,
+        threads=threads,
+    )
+
+    def work(job: Job) -> None:
+        _refuse_picture_name(job.target)
+        check_output(job.target, force, text=text)
+        source = sys.stdin.buffer if job.source == STREAM else job.source
+        picture = open_image(source, alpha=alpha.value, keep_exif=keep_exif)
+        data = make(picture)
+        write_output(job.target, armoured(data) if text else data)
+        if not quiet:
+            _report(job, picture, data, many=len(jobs) > 1)
+
+    run_jobs(jobs, work, quiet)
+
+
+def _load_mask(path: str) -> Image.Image:
+    """A mask of mode L; what is transparent in it does not matter."""
+    picture = open_image(sys.stdin.buffer if path == STREAM else path, alpha="keep")
+    mask = Image.fromarray(np.asarray(picture.pixels_u8)).convert("L")
+    if picture.alpha_u8 is not None:
+        mask = ImageChops.multiply(mask, Image.fromarray(np.asarray(picture.alpha_u8)))
+    return mask
+
+
+def _refuse_picture_name(target: str) -> None:
+    """`wisp compress a.jpg b.jpg` is a slip, and would cost the second picture if -f were given."""
+    if target == STREAM:
+        return
+    try:
+        found = format_of(target)
+    except UsageError:
+        return
+    raise UsageError(f"expected an output that ends in {SUFFIX}, found {target!r}, a {found} name; rename it")
+
+
+def _report(job: Job, picture: Picture, data: bytes, *, many: bool) -> None:
+    for note in picture.notes:
+        say(f"note: {job.source}: {note}" if many else f"note: {note}")
+    info = read_info(data)
+    name = "stdout" if job.target == STREAM else job.target
+    say(f"{name}: {info.num_bytes} bytes, {info.rate_bpp:.4f} bpp, {info.width}x{info.height}")

@@ -1,0 +1,118 @@
+"""`wisp decompress`: wisp files to pictures."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import numpy as np
+import typer
+from PIL import Image
+
+from wisp.api import reconstruct
+from wisp.cli.batch import Job, plan_jobs, run_jobs
+from wisp.cli.console import say
+from wisp.cli.files import STREAM, check_output, naming, read_wisp, same_file, write_output
+from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
+from wisp.errors import UsageError
+from wisp.imaging import encode_picture, format_of
+from wisp.types import Reconstruction
+
+_DEFAULT_FORMAT = "png"
+_REGION = 32  # pixels along a region's side at the working scale; see Reconstruction.confidence
+
+
+class Fill(StrEnum):
+    """What is shown where nothing was sent."""
+
+    smooth = "smooth"
+    generate = "generate"
+
+
+def decompress_command(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILES", help="Wisp files, then a picture or a directory; - is stdin or stdout."
+        ),
+    ],
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="png, jpeg, webp, avif, tiff, bmp or ppm (default: what OUT ends in, or png).",
+        ),
+    ] = None,
+    fill: Annotated[Fill, typer.Option(help="Show only what was sent, or invent the rest.")] = Fill.smooth,
+    confidence: Annotated[
+        str | None,
+        typer.Option(metavar="MAP", help="Also write how much of each region was received, white for all."),
+    ] = None,
+    model: ModelOption = None,
+    threads: ThreadsOption = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Decompress wisp files to pictures.
+
+    One file goes to OUT, whose suffix says the format, or beside itself as PNG if OUT is left out. Several go
+    into a directory. Text that `compress --text` wrote is read as well.
+    """
+    if fill is Fill.generate:
+        raise UsageError(
+            "expected a model that can generate for --fill generate, found none: no model can do so yet; "
+            "use --fill smooth"
+        )
+    if format is not None:
+        _check_format(format)
+    jobs = plan_jobs(paths, f".{format or _DEFAULT_FORMAT}".lower())
+    if confidence is not None:
+        _check_confidence(confidence, jobs, force)
+
+    def work(job: Job) -> None:
+        kind = format or (_DEFAULT_FORMAT if job.target == STREAM else format_of(job.target))
+        check_output(job.target, force)
+        data, _ = read_wisp(job.source)
+        with naming(job.source):
+            full = reconstruct(data, model=model, threads=threads)
+        outputs = [(job.target, encode_picture(full.image, kind, exif=full.exif))]
+        if confidence is not None:
+            kind = _DEFAULT_FORMAT if confidence == STREAM else format_of(confidence)
+            outputs.append((confidence, encode_picture(confidence_map(full), kind)))
+        for target, encoded in outputs:
+            write_output(target, encoded)
+        if not quiet:
+            name = "stdout" if job.target == STREAM else job.target
+            received = float(full.confidence.mean())
+            say(f"{name}: {full.info.width}x{full.info.height}, {received:.0%} of the tokens received")
+
+    run_jobs(jobs, work, quiet)
+
+
+def confidence_map(full: Reconstruction) -> Image.Image:
+    """A picture's confidence as mode L at its own size: 0 nothing was received, 255 everything."""
+    side = _REGION << full.info.scale_exponent
+    shares_u8 = np.rint(255 * full.confidence).astype(np.uint8)
+    whole = shares_u8.repeat(side, axis=0).repeat(side, axis=1)
+    return Image.fromarray(np.ascontiguousarray(whole[: full.info.height, : full.info.width]))
+
+
+def _check_format(name: str) -> None:
+    try:
+        format_of(f"any.{name}")
+    except UsageError:
+        raise UsageError(
+            f"expected --format png, jpeg, webp, avif, tiff, bmp or ppm, found {name!r}; choose one of them"
+        ) from None
+
+
+def _check_confidence(path: str, jobs: list[Job], force: bool) -> None:
+    if len(jobs) > 1:
+        raise UsageError(
+            f"expected one input with --confidence, found {len(jobs)}; decompress them one by one"
+        )
+    if path == jobs[0].target or same_file(path, jobs[0].target):
+        raise UsageError(f"expected another name for the confidence map, found {path!r} for both outputs")
+    if path != STREAM:
+        format_of(path)
+    check_output(path, force)

@@ -1,0 +1,101 @@
+"""The two ends of a command: files, or `-` for stdin and stdout."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from wisp.api import from_text, to_text
+from wisp.atomic import refuse_existing, write_bytes_atomic
+from wisp.cli.console import write_stdout
+from wisp.container import has_signature
+from wisp.errors import BitstreamError, CodecError, UsageError
+
+STREAM = "-"
+_PREFIX_NUM_BYTES = 64
+_TEXT_PREFIX = b"wisp:"
+
+
+def read_wisp(path: str) -> tuple[bytes, bool]:
+    """The bytes of a wisp file, taken out of its text armour if it has one, and whether it had.
+
+    A file that begins like neither is not read to its end: the few bytes that are returned are enough for
+    whoever unpacks them to say what they are.
+
+    Raises:
+        CodecError: the file cannot be read.
+        NotWisp, Corrupt: the text is damaged.
+    """
+    try:
+        with _opened(path) as stream:
+            prefix = stream.read(_PREFIX_NUM_BYTES)
+            is_text = _begins_like_text(prefix)
+            data = prefix + stream.read() if is_text or has_signature(prefix) else prefix
+    except (OSError, ValueError) as fault:
+        reason = fault.strerror if isinstance(fault, OSError) else str(fault)
+        raise CodecError(
+            f"{path!r}: expected a wisp file to read, found: {reason}; check the name"
+        ) from fault
+    return (from_text(data.decode("utf-8-sig", errors="replace")) if is_text else data), is_text
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Put the file's name in front of what is wrong with its bytes."""
+    try:
+        yield
+    except BitstreamError as fault:
+        raise type(fault)(f"{path!r}: {fault}") from fault
+
+
+def check_output(path: str, force: bool, *, text: bool = False) -> None:
+    """Refuse an output before any work is done for it.
+
+    Raises:
+        UsageError: it exists and `force` is false, or it is a terminal and bytes are to be written to it.
+    """
+    if path != STREAM:
+        refuse_existing(path, force)
+    elif not text and sys.stdout.isatty():
+        raise UsageError("expected stdout to be a file or a pipe, found a terminal; redirect it")
+
+
+def write_output(path: str, data: bytes) -> None:
+    """Write a whole output at once; a file appears complete or not at all."""
+    if path == STREAM:
+        write_stdout(data)
+    else:
+        write_bytes_atomic(path, data)
+
+
+def armoured(data: bytes) -> bytes:
+    """A file as one line of ASCII text."""
+    return f"{to_text(data)}\n".encode("ascii")
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two names mean the same file."""
+    if STREAM in (one, other):
+        return False
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return os.path.abspath(one) == os.path.abspath(other)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    if path == STREAM:
+        yield sys.stdin.buffer
+        return
+    with open(path, "rb") as stream:
+        yield stream
+
+
+def _begins_like_text(prefix: bytes) -> bool:
+    stripped = prefix.removeprefix(codecs.BOM_UTF8).lstrip()
+    return stripped[: len(_TEXT_PREFIX)].lower() == _TEXT_PREFIX

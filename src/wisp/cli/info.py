@@ -1,0 +1,130 @@
+"""`wisp info`: what a file says of itself, from the bytes in front of its payload."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from wisp.api import read_info
+from wisp.cli.console import show
+from wisp.cli.files import naming, read_wisp
+from wisp.cli.options import JsonOption
+from wisp.container import CHECK_NUM_BYTES, FieldValue, header_fields, pack_header, read_header
+from wisp.types import ImageInfo
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """Everything that `wisp info` prints.
+
+    Attributes:
+        name: the file's name as it was given.
+        is_text: the file is text armour; all sizes are those of the bytes inside.
+        info: what `wisp.read_info` says.
+        fields: the header's fields as stored.
+        parts: bytes of each part of the file, in file order; they sum to the file.
+    """
+
+    name: str
+    is_text: bool
+    info: ImageInfo
+    fields: tuple[FieldValue, ...]
+    parts: dict[str, int]
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name for the channels that decompressing gives."""
+        return ("L" if self.info.greyscale else "RGB") + ("A" if self.info.has_alpha else "")
+
+
+def info_command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A wisp file, or its text; - is stdin.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a file says of itself.
+
+    Nothing is decoded, and no model is needed.
+    """
+    report = inspect(file)
+    if as_json:
+        print(json.dumps(as_table(report), indent=1))
+        return
+    for line in as_lines(report):
+        show(line)
+
+
+def inspect(path: str) -> FileReport:
+    """Read the front of a file.
+
+    Raises:
+        CodecError: the file cannot be read.
+        BitstreamError: it is not a wisp file, or its front is damaged.
+    """
+    data, is_text = read_wisp(path)
+    with naming(path):
+        info = read_info(data)
+        header, _, payload_num_bytes = read_header(data)
+    header_num_bytes = len(pack_header(header))
+    parts = {
+        "header": header_num_bytes,
+        "chunks": len(data) - header_num_bytes - payload_num_bytes - CHECK_NUM_BYTES,
+        "payload": payload_num_bytes,
+        "check": CHECK_NUM_BYTES,
+    }
+    return FileReport(path, is_text, info, header_fields(header), parts)
+
+
+def as_table(report: FileReport) -> dict[str, Any]:
+    """The report as plain JSON values."""
+    info = report.info
+    return {
+        "file": report.name,
+        "text": report.is_text,
+        "num_bytes": info.num_bytes,
+        "rate_bpp": info.rate_bpp,
+        "width": info.width,
+        "height": info.height,
+        "mode": report.mode,
+        "format_version": info.format_version,
+        "model_number": info.model_number,
+        "model_name": info.model_name,
+        "scale_exponent": info.scale_exponent,
+        "parts": report.parts,
+        "chunks": [{"name": name, "num_bytes": num_bytes} for name, num_bytes in info.chunks],
+        "fields": [
+            {
+                "name": v.field.name,
+                "num_bits": v.field.num_bits,
+                "stored": v.stored,
+                "meaning": v.field.meaning,
+            }
+            for v in report.fields
+        ],
+    }
+
+
+def as_lines(report: FileReport) -> list[str]:
+    """The report for people."""
+    info = report.info
+    model = info.model_name or "not known to this version"
+    armour = ", as text" if report.is_text else ""
+    lines = [
+        f"{report.name}: {info.width}x{info.height} {report.mode}, {info.num_bytes} bytes{armour}",
+        f"  rate      {info.rate_bpp:.4f} bits per pixel",
+        f"  model     {info.model_number} ({model})",
+        f"  scale     1/{1 << info.scale_exponent}",
+        "",
+        "  part        bytes",
+    ]
+    lines += [f"  {name:<10}{num_bytes:>7}" for name, num_bytes in report.parts.items()]
+    if info.chunks:
+        lines += ["", "  chunk       bytes of data"]
+        lines += [f"  {name:<10}{num_bytes:>7}" for name, num_bytes in info.chunks]
+    lines += ["", "  field           bits  stored  meaning"]
+    lines += [
+        f"  {v.field.name:<16}{v.field.num_bits:>4}{v.stored:>8}  {v.field.meaning}" for v in report.fields
+    ]
+    return lines

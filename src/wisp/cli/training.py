@@ -1,0 +1,142 @@
+"""`wisp train`, `wisp export` and `wisp verify`: from a recipe to a released bundle. They need PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wisp.cli.console import say, show
+from wisp.cli.faults import BAD_INPUT
+from wisp.cli.options import ForceOption, QuietOption, ThreadsOption
+from wisp.errors import UsageError
+
+DataOption = Annotated[
+    Path, typer.Option(metavar="DIR", help="Training photographs: pictures or tar shards.")
+]
+
+
+def train_command(
+    recipe: Annotated[
+        Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/wisp_small.toml.")
+    ],
+    data: DataOption,
+    minutes: Annotated[
+        float, typer.Option(min=0, metavar="M", help="Wall-clock budget of the whole recipe.")
+    ],
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Checkpoints and logs (default: runs/NAME of the recipe)."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Weights of the feature networks that may train.")
+    ] = None,
+    preview: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Pictures for the PSNR line; never trained on.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Stop after so many steps, for rehearsals.")
+    ] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Train the model of a recipe.
+
+    The stages share the minutes as the recipe says. Ctrl-C keeps a checkpoint, with which --resume goes on.
+    """
+    with _needing_torch():
+        from wisp.train.loop import RunOptions, Trainer
+        from wisp.train.recipe import load_recipe
+
+        table = load_recipe(recipe)
+        options = RunOptions(
+            data=data,
+            run=run or Path("runs") / table.name,
+            minutes=minutes,
+            weights=weights,
+            preview=preview,
+            resume=resume,
+            device=device,
+            threads=threads,
+            max_steps=max_steps,
+        )
+        Trainer(table, options).train()
+
+
+def export_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or one of its checkpoints.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The bundle's folder.")],
+    data: DataOption,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The bundle's name (default: the recipe's).")
+    ] = None,
+    image_limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Photographs on which the tables are fitted.")
+    ] = 1200,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write the bundle of a trained model.
+
+    A bundle is a folder with two networks, integer tables, a configuration, a card, and hashes of all.
+    """
+    with _needing_torch():
+        from wisp.train.export import export_bundle
+
+        report = export_bundle(
+            run,
+            folder,
+            data,
+            force=force,
+            image_limit=image_limit,
+            name=name,
+            note=(lambda text: None) if quiet else say,
+        )
+    show(f"{report.folder}: {report.num_bytes} bytes")
+
+
+def verify_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle's folder.")],
+    run: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="The run it came from, to compare with PyTorch.")
+    ] = None,
+) -> None:
+    """Check a bundle against its run.
+
+    It must do what the trained network does, and its files must survive a round trip. Exit code 1 if not.
+    """
+    with _needing_torch():
+        from wisp.train.verify import verify_bundle
+
+        report = verify_bundle(folder, run)
+    if report.token_agreement is not None:
+        shares = ", ".join(f"{share:.2%}" for share in report.token_agreement)
+        show(f"tokens that PyTorch and the bundle agree on, by level: {shares}")
+    if report.mean_difference_u8 is not None:
+        show(f"mean difference of the two syntheses: {report.mean_difference_u8:.3f} grey levels")
+    show(f"file of at most 2000 bytes: {report.file_num_bytes} bytes")
+    show(f"tokens survive the file: {_yes(report.tokens_survive)}")
+    show(f"written twice alike: {_yes(report.writes_alike)}")
+    show("passed" if report.passed else "failed")
+    if not report.passed:
+        raise typer.Exit(BAD_INPUT)
+
+
+@contextmanager
+def _needing_torch() -> Iterator[None]:
+    """Say which extra brings a package that a plain installation lacks."""
+    try:
+        yield
+    except ModuleNotFoundError as fault:
+        missing = (fault.name or "").partition(".")[0]
+        if missing in ("", "wisp"):
+            raise
+        raise UsageError(f"expected the package {missing}, found none: install wisp-codec[train]") from fault
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"

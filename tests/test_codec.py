@@ -1,0 +1,197 @@
+"""The token pyramid codec end to end, with a model of random weights: everything but quality."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+import wisp
+from wisp.codecs import codec_for_model, decode_tokens
+from wisp.container import unpack_file
+
+
+def fit(image: object, model: Path, size: int) -> bytes:
+    """A file of at most `size` bytes, or the smallest there is."""
+    try:
+        return wisp.compress(image, size=size, model=model)
+    except wisp.BudgetError as fault:
+        return wisp.compress(image, size=fault.smallest_num_bytes, model=model)
+
+
+@pytest.mark.parametrize("size", [120, 300, 700, 1500, 4000])
+def test_size_is_a_promise(photo_u8: NDArray[np.uint8], tiny_model: Path, size: int) -> None:
+    data = wisp.compress(photo_u8, size=size, model=tiny_model)
+    ceiling = len(wisp.compress(photo_u8, quality=100, model=tiny_model))
+    assert len(data) <= size
+    assert len(data) >= 0.97 * min(size, ceiling)
+    assert wisp.decompress(data, model=tiny_model).size == (300, 200)
+
+
+def test_budget_error_carries_a_size_that_works(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    with pytest.raises(wisp.BudgetError, match="ask for") as caught:
+        wisp.compress(photo_u8, size=5, model=tiny_model)
+    size = caught.value.smallest_num_bytes
+    assert len(wisp.compress(photo_u8, size=size, model=tiny_model)) <= size
+    with pytest.raises(wisp.BudgetError):
+        wisp.compress(photo_u8, size=size - 1, model=tiny_model)
+
+
+def test_quality_is_monotone(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    sizes = [len(wisp.compress(photo_u8, quality=q, model=tiny_model)) for q in (0, 25, 50, 75, 100)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+
+
+def test_bpp_counts_the_whole_file(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    data = wisp.compress(photo_u8, bpp=0.1, model=tiny_model)
+    assert 8 * len(data) / (300 * 200) <= 0.1
+    assert wisp.read_info(data).rate_bpp == 8 * len(data) / 60000
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (1, 4000), (33, 31), (4000, 1)])
+def test_odd_sizes(shape: tuple[int, int], tiny_model: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    data = wisp.compress(pixels, quality=50, model=tiny_model)
+    image = wisp.decompress(data, model=tiny_model)
+    assert image.size == (shape[1], shape[0])
+    assert image.mode == "RGB"
+    small = fit(pixels, tiny_model, 60)
+    assert wisp.decompress(small, model=tiny_model).size == (shape[1], shape[0])
+
+
+def test_greyscale_stays_grey(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    grey = photo_u8[..., 0]
+    data = wisp.compress(grey, size=800, model=tiny_model)
+    assert wisp.read_info(data).greyscale
+    assert wisp.decompress(data, model=tiny_model).mode == "L"
+
+
+def test_alpha(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    alpha = np.zeros((200, 300, 1), np.uint8)
+    alpha[50:150, 50:250] = 255
+    rgba = np.concatenate([photo_u8, alpha], 2)
+    data = wisp.compress(rgba, size=2000, alpha="keep", model=tiny_model)
+    image = wisp.decompress(data, model=tiny_model)
+    assert len(data) <= 2000
+    assert image.mode == "RGBA"
+    assert np.array_equal(np.asarray(image)[..., 3], alpha[..., 0])
+    assert wisp.decompress(wisp.compress(rgba, size=2000, model=tiny_model), model=tiny_model).mode == "RGB"
+
+
+def test_exif_is_kept_only_on_demand(tiny_model: Path, photo_u8: NDArray[np.uint8]) -> None:
+    image = Image.fromarray(photo_u8)
+    exif = image.getexif()
+    exif[0x010F] = "maker"
+    image.info["exif"] = exif.tobytes()
+    kept = wisp.compress(image, size=2000, keep_exif=True, model=tiny_model)
+    assert wisp.reconstruct(kept, model=tiny_model).exif is not None
+    assert wisp.reconstruct(wisp.compress(image, size=2000, model=tiny_model), model=tiny_model).exif is None
+
+
+def test_roi_moves_detail(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    mask = np.zeros((200, 300), np.uint8)
+    mask[:96, :96] = 255
+    with_roi = decode_tokens(wisp.compress(photo_u8, size=900, roi=mask, roi_strength=500, model=tiny_model), model=tiny_model)
+    without = decode_tokens(wisp.compress(photo_u8, size=900, model=tiny_model), model=tiny_model)
+    assert with_roi.grain_map[:3, :3].mean() > without.grain_map[:3, :3].mean()
+
+
+def test_written_twice_is_identical_and_threads_do_not_matter(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    first = wisp.compress(photo_u8, size=1000, model=tiny_model, threads=1)
+    assert first == wisp.compress(photo_u8, size=1000, model=tiny_model, threads=1)
+    other = wisp.compress(photo_u8, size=1000, model=tiny_model, threads=2)
+    for data in (first, other):
+        assert decode_tokens(data, model=tiny_model, threads=1) == decode_tokens(data, model=tiny_model, threads=2)
+
+
+def test_every_cut_is_truncated(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    data = wisp.compress(photo_u8, size=300, model=tiny_model)
+    for kept in range(len(data)):
+        with pytest.raises(wisp.Truncated):
+            decode_tokens(data[:kept], model=tiny_model)
+
+
+def test_what_follows_is_corrupt(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    data = wisp.compress(photo_u8, size=300, model=tiny_model)
+    for tail in (b"\0", b"\xff" * 7, data):
+        with pytest.raises(wisp.BitstreamError):
+            decode_tokens(data + tail, model=tiny_model)
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_changed_byte_is_a_named_error(data: st.DataObject, photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    file = wisp.compress(photo_u8, size=300, model=tiny_model)
+    place = data.draw(st.integers(0, len(file) - 1))
+    value = data.draw(st.integers(0, 255).filter(lambda v: v != file[place]))
+    damaged = file[:place] + bytes([value]) + file[place + 1 :]
+    with pytest.raises((wisp.BitstreamError, wisp.ModelError)):
+        decode_tokens(damaged, model=tiny_model)
+
+
+@given(tail=st.binary(max_size=120))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_decode_or_are_named(tail: bytes, tiny_model: Path) -> None:
+    for data in (tail, bytes.fromhex("c75000") + tail, bytes.fromhex("c75000 05f 03f".replace(" ", "")) + tail):
+        try:
+            decode_tokens(data, model=tiny_model)
+        except (wisp.BitstreamError, wisp.ModelError):
+            continue
+
+
+def test_tiles_agree_with_the_whole(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wisp.codecs import pyramid_networks
+    from wisp.train.verify import test_picture as make_picture
+
+    codec = codec_for_model(tiny_model)
+    pixels = make_picture(512, 640)
+    whole = pyramid_networks.analyse(codec.bundle, pixels)
+    picture = pyramid_networks.synthesise(codec.bundle, whole.tokens)
+    monkeypatch.setattr(pyramid_networks, "WHOLE", 0)
+    monkeypatch.setattr(pyramid_networks, "CORE", 256)
+    monkeypatch.setattr(pyramid_networks, "HALO", 256)
+    tiled = pyramid_networks.analyse(codec.bundle, pixels)
+    agreement = [np.mean(a == b) for a, b in zip(whole.tokens.planes, tiled.tokens.planes, strict=True)]
+    assert min(agreement) > 0.98
+    again = pyramid_networks.synthesise(codec.bundle, whole.tokens)
+    assert np.abs(again.astype(int) - picture).max() <= 2
+
+
+def test_file_of_another_model_number(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    data = bytearray(wisp.compress(photo_u8, size=600, model=tiny_model))
+    data[1] = data[1] & 0xF0 | 9
+    with pytest.raises(wisp.UnknownModel, match="9"):
+        wisp.decompress(bytes(data))
+    with pytest.raises(wisp.ModelMismatch, match="number"):
+        wisp.decompress(bytes(data), model=tiny_model)
+
+
+def test_confidence_is_the_share_received(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    full = wisp.reconstruct(wisp.compress(photo_u8, size=900, model=tiny_model), model=tiny_model)
+    assert full.confidence.shape == (7, 10)
+    assert full.confidence.min() > 0
+    assert full.confidence.max() <= 1
+
+
+def test_options_are_checked(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    for options in ({"size": 0}, {"size": "many"}, {"size": 100, "bpp": 1.0}, {"quality": 101}, {"bpp": -1}, {"size": 99.5}):
+        with pytest.raises(wisp.UsageError):
+            wisp.compress(photo_u8, model=tiny_model, **options)
+    with pytest.raises(wisp.UnknownModel):
+        wisp.compress(photo_u8, model="nobody")
+    with pytest.raises(wisp.UsageError, match="mask"):
+        wisp.compress(photo_u8, size=500, roi=np.zeros((200, 300)), model=tiny_model)
+
+
+def test_a_pyramid_is_what_was_sent(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    codec = codec_for_model(tiny_model)
+    data = wisp.compress(photo_u8, size=1200, model=tiny_model)
+    pyramid = codec.decode_tokens(unpack_file(data))
+    assert replace(pyramid).cut_to_map() == pyramid

@@ -1,0 +1,199 @@
+"""The training room: quantizer, depths, losses, resuming, export."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wisp.errors import UsageError
+from wisp.runtime import Bundle
+from wisp.train.dataset import CropSampler, load_photographs
+from wisp.train.depths import sample_depths
+from wisp.train.feature_loss import FeatureLoss
+from wisp.train.loop import RunOptions, Trainer, learning_rate
+from wisp.train.networks import TokenPyramid
+from wisp.train.preview import nominal_bpp
+from wisp.train.quantizer import OrderedQuantizer
+from wisp.train.recipe import DataConfig, StageConfig, load_recipe
+from wisp.train.verify import test_picture as make_picture
+from wisp.train.verify import verify_bundle
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for seed in range(3):
+        Image.fromarray(make_picture(80, 100, seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+def test_product_groups_own_their_channels() -> None:
+    quantizer = OrderedQuantizer(8, 4, 16, "product")
+    level = quantizer(torch.randn(2, 8, 3, 3))
+    for g in range(4):
+        outside = torch.ones(8, dtype=torch.bool)
+        outside[2 * g : 2 * g + 2] = False
+        assert (quantizer.codebooks[g][:, outside] == 0).all()
+    assert level.tokens.shape == (2, 3, 3, 4)
+
+
+@pytest.mark.parametrize("kind", ["residual", "product"])
+def test_each_group_lowers_the_error(kind: str) -> None:
+    torch.manual_seed(0)
+    quantizer = OrderedQuantizer(8, 4, 32, kind)
+    for _ in range(60):
+        level = quantizer(torch.randn(4, 8, 8, 8))
+    errors = [(level.latent - prefix).square().mean().item() for prefix in level.prefixes]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.6
+
+
+@pytest.mark.parametrize("kind", ["residual", "product"])
+def test_straight_through_value_and_gradient(kind: str) -> None:
+    quantizer = OrderedQuantizer(8, 4, 16, kind).eval()
+    latent = torch.randn(1, 8, 1, 5, requires_grad=True)
+    level = quantizer(latent)
+    depth = torch.arange(5).view(1, 1, 1, 5)
+    out = level.straight_through(depth)
+    out.sum().backward()
+    assert latent.grad is not None
+    for d in range(5):
+        wanted = torch.zeros(8) if d == 0 else level.prefixes[d - 1, 0, :, 0, d]
+        assert torch.allclose(out[0, :, 0, d], wanted, atol=1e-5)
+        reached = 0 if d == 0 else (8 if kind == "residual" else 2 * d)
+        assert latent.grad[0, :, 0, d].sum() == reached
+
+
+def test_depths_are_in_range_and_vary() -> None:
+    base, depth = sample_depths(64, 3, 4, (4, 4, 4), torch.Generator().manual_seed(0))
+    assert depth.shape == (64, 3, 4)
+    assert depth.min() >= 1
+    assert depth.max() <= 12
+    assert len(base.unique()) > 8
+
+
+def test_tokens_do_not_depend_on_depth_and_synthesis_does() -> None:
+    from tiny_bundle import tiny_recipe
+
+    torch.manual_seed(0)
+    network = TokenPyramid(tiny_recipe().model).eval()
+    x = torch.rand(1, 3, 64, 96) * 2 - 1
+    levels = network.encode(x)
+    shallow = network.decode(levels, torch.full((1, 2, 3), 2))
+    deep = network.decode(levels, torch.full((1, 2, 3), 12))
+    assert shallow.shape == deep.shape == x.shape
+    assert not torch.allclose(shallow, deep)
+
+
+def test_nominal_bpp() -> None:
+    assert nominal_bpp(4, (32, 16, 8), (4, 4, 4)) == 4 * 8 / 1024
+    assert nominal_bpp(9, (32, 16, 8), (4, 4, 4)) == pytest.approx(0.28125)
+
+
+def test_learning_rate_warms_up_and_falls() -> None:
+    stage = StageConfig("s", 1.0, learning_rate=1.0, final_lr_ratio=0.1)
+    assert learning_rate(stage, 0.0) < 0.01
+    assert learning_rate(stage, 0.02) > 0.95
+    assert learning_rate(stage, 1.0) == pytest.approx(0.1)
+
+
+def test_recipes_load() -> None:
+    folder = Path(__file__).parent.parent / "recipes"
+    names = [load_recipe(path).name for path in sorted(folder.glob("*.toml"))]
+    assert "wisp_small" in names
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("nonsense = [", "TOML"), ("name='a'\nmodel_number=0\n", "shares"), ("name='a'\nmodel_number=0\ncolour=1\n[[stage]]\nname='x'\nshare=1.0\n", "colour")],
+)
+def test_bad_recipes_are_named(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=word):
+        load_recipe(path)
+    with pytest.raises(UsageError, match="nothing"):
+        load_recipe(tmp_path / "absent.toml")
+
+
+def test_measuring_networks_may_not_train(tmp_path: Path) -> None:
+    for name in ("lpips_squeeze", "darknet_tiny"):
+        with pytest.raises(UsageError, match="training network"):
+            FeatureLoss(tmp_path, name)
+    with pytest.raises(UsageError, match="--weights"):
+        FeatureLoss(tmp_path)
+
+
+def test_crops(pictures: Path) -> None:
+    photographs = load_photographs(pictures, 64)
+    batch = CropSampler(photographs, DataConfig(64, 5, reduced_share=1.0), 0).batch()
+    assert batch.shape == (5, 3, 64, 64)
+    assert batch.min() >= -1
+    assert batch.max() <= 1
+    with pytest.raises(UsageError, match="pictures"):
+        load_photographs(pictures, 500)
+
+
+def test_a_resumed_run_goes_on_exactly(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tiny_bundle import tiny_recipe
+
+    ticks = itertools.count()
+    monkeypatch.setattr("wisp.train.loop.time.monotonic", lambda: 0.5 * next(ticks))  # every step takes as long
+
+    def run(folder: Path, *steps: int) -> Trainer:
+        for i, limit in enumerate(steps):
+            options = RunOptions(pictures, folder, 1000, resume=i > 0, max_steps=limit, device="cpu", threads=1)
+            trainer = Trainer(tiny_recipe(), options)
+            trainer.train()
+        return trainer
+
+    straight, resumed = run(tmp_path / "a", 6), run(tmp_path / "b", 3, 6)
+    assert resumed.progress.total_step == 6
+    pairs = zip(straight.model.state_dict().values(), resumed.model.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_bundle_says_what_it_is(tiny_model: Path) -> None:
+    bundle = Bundle(tiny_model)
+    assert bundle.config.groups == (4, 4, 4)
+    assert set(bundle.config.files) == {"analysis.onnx", "synthesis.onnx", "tables.npz", "card.md"}
+    assert verify_bundle(tiny_model).passed
+
+
+@pytest.mark.parametrize("name", ["synthesis.onnx", "tables.npz", "analysis.onnx"])
+def test_an_altered_bundle_is_refused(tiny_model: Path, tmp_path: Path, name: str) -> None:
+    import wisp
+
+    folder = tmp_path / "altered"
+    shutil.copytree(tiny_model, folder)
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(bytes(data))
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    with pytest.raises(wisp.ModelMismatch, match="SHA-256"):
+        wisp.compress(pixels, quality=50, model=folder)
+    (folder / name).unlink()
+    shutil.rmtree(folder / "x", ignore_errors=True)
+    other = tmp_path / "missing"
+    shutil.copytree(folder, other)
+    with pytest.raises(wisp.ModelMismatch, match="found none"):
+        wisp.compress(pixels, quality=50, model=other)
+
+
+def test_a_broken_configuration_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    from wisp.errors import ModelMismatch, ModelNotFound
+
+    with pytest.raises(ModelNotFound):
+        Bundle(tmp_path)
+    for text in ("{", "[]", json.dumps({"format": 99}), json.dumps({"format": 1})):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(ModelMismatch):
+            Bundle(tmp_path)
