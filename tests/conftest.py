@@ -22,6 +22,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def photo_u8() -> NDArray[np.uint8]:
     """A generated picture (200, 300, 3) uint8 with shading, edges and noise."""
-    from wisp.train.verify import test_picture as make_picture
+    from wisp.train.verify import example_picture as make_picture
 
     return make_picture(200, 300)

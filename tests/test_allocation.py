@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,7 +41,9 @@ def test_budget_holds_and_is_used(rows: int, columns: int, seed: int, share: flo
     assert depths.min() >= 1
     assert depths.max() <= N
     if depths.min() < N:  # what is left could not buy the cheapest next step anywhere
-        steps = np.take_along_axis(np.concatenate([d.token_bits, np.full((1, rows, columns), np.inf)]), depths[None].astype(int), 0)
+        steps = np.take_along_axis(
+            np.concatenate([d.token_bits, np.full((1, rows, columns), np.inf)]), depths[None].astype(int), 0
+        )
         assert budget - spent <= steps.min() + 6 * d.map_bits.max()
 
 
@@ -54,7 +58,7 @@ def test_more_budget_never_more_distortion() -> None:
     for budget in range(1000, 12000, 500):
         depths = allocate(d, budget)
         totals.append(np.take_along_axis(d.distortions, depths[None].astype(int), 0).sum())
-    assert all(b <= a * 1.01 for a, b in zip(totals, totals[1:], strict=False))
+    assert all(b <= a * 1.01 for a, b in itertools.pairwise(totals))
 
 
 def test_flat_regions_buy_nothing() -> None:
@@ -99,7 +103,9 @@ def test_distortion_curve_meets_its_probes_and_never_rises() -> None:
 
 def test_invisible_errors_are_level() -> None:
     errors = [np.ones((3, 1, 1), np.float32) * [[[4]], [[2]], [[1]]]]
-    curve = distortion_curve({1: np.full((1, 1), INVISIBLE * 2), 2: np.full((1, 1), INVISIBLE / 9)}, errors, (1.0,))
+    curve = distortion_curve(
+        {1: np.full((1, 1), INVISIBLE * 2), 2: np.full((1, 1), INVISIBLE / 9)}, errors, (1.0,)
+    )
     assert curve[2, 0, 0] == INVISIBLE
 
 

@@ -98,17 +98,23 @@ def test_exif_is_kept_only_on_demand(tiny_model: Path, photo_u8: NDArray[np.uint
 def test_roi_moves_detail(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
     mask = np.zeros((200, 300), np.uint8)
     mask[:96, :96] = 255
-    with_roi = decode_tokens(wisp.compress(photo_u8, size=900, roi=mask, roi_strength=500, model=tiny_model), model=tiny_model)
+    with_roi = decode_tokens(
+        wisp.compress(photo_u8, size=900, roi=mask, roi_strength=500, model=tiny_model), model=tiny_model
+    )
     without = decode_tokens(wisp.compress(photo_u8, size=900, model=tiny_model), model=tiny_model)
     assert with_roi.grain_map[:3, :3].mean() > without.grain_map[:3, :3].mean()
 
 
-def test_written_twice_is_identical_and_threads_do_not_matter(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+def test_written_twice_is_identical_and_threads_do_not_matter(
+    photo_u8: NDArray[np.uint8], tiny_model: Path
+) -> None:
     first = wisp.compress(photo_u8, size=1000, model=tiny_model, threads=1)
     assert first == wisp.compress(photo_u8, size=1000, model=tiny_model, threads=1)
     other = wisp.compress(photo_u8, size=1000, model=tiny_model, threads=2)
     for data in (first, other):
-        assert decode_tokens(data, model=tiny_model, threads=1) == decode_tokens(data, model=tiny_model, threads=2)
+        assert decode_tokens(data, model=tiny_model, threads=1) == decode_tokens(
+            data, model=tiny_model, threads=2
+        )
 
 
 def test_every_cut_is_truncated(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
@@ -127,7 +133,9 @@ def test_what_follows_is_corrupt(photo_u8: NDArray[np.uint8], tiny_model: Path) 
 
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_changed_byte_is_a_named_error(data: st.DataObject, photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+def test_a_changed_byte_is_a_named_error(
+    data: st.DataObject, photo_u8: NDArray[np.uint8], tiny_model: Path
+) -> None:
     file = wisp.compress(photo_u8, size=300, model=tiny_model)
     place = data.draw(st.integers(0, len(file) - 1))
     value = data.draw(st.integers(0, 255).filter(lambda v: v != file[place]))
@@ -139,7 +147,11 @@ def test_a_changed_byte_is_a_named_error(data: st.DataObject, photo_u8: NDArray[
 @given(tail=st.binary(max_size=120))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_decode_or_are_named(tail: bytes, tiny_model: Path) -> None:
-    for data in (tail, bytes.fromhex("c75000") + tail, bytes.fromhex("c75000 05f 03f".replace(" ", "")) + tail):
+    for data in (
+        tail,
+        bytes.fromhex("c75000") + tail,
+        bytes.fromhex("c75000 05f 03f".replace(" ", "")) + tail,
+    ):
         try:
             decode_tokens(data, model=tiny_model)
         except (wisp.BitstreamError, wisp.ModelError):
@@ -148,7 +160,7 @@ def test_any_bytes_decode_or_are_named(tail: bytes, tiny_model: Path) -> None:
 
 def test_tiles_agree_with_the_whole(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from wisp.codecs import pyramid_networks
-    from wisp.train.verify import test_picture as make_picture
+    from wisp.train.verify import example_picture as make_picture
 
     codec = codec_for_model(tiny_model)
     pixels = make_picture(512, 640)
@@ -181,7 +193,14 @@ def test_confidence_is_the_share_received(photo_u8: NDArray[np.uint8], tiny_mode
 
 
 def test_options_are_checked(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
-    for options in ({"size": 0}, {"size": "many"}, {"size": 100, "bpp": 1.0}, {"quality": 101}, {"bpp": -1}, {"size": 99.5}):
+    for options in (
+        {"size": 0},
+        {"size": "many"},
+        {"size": 100, "bpp": 1.0},
+        {"quality": 101},
+        {"bpp": -1},
+        {"size": 99.5},
+    ):
         with pytest.raises(wisp.UsageError):
             wisp.compress(photo_u8, model=tiny_model, **options)
     with pytest.raises(wisp.UnknownModel):

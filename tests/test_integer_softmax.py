@@ -12,7 +12,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from wisp.entropy.exponential import EXPONENTIAL
 from wisp.entropy.integer_softmax import cumulatives, frequencies
 
-LOGITS = arrays(np.int16, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40), elements=st.integers(-3000, 3000))
+LOGITS = arrays(
+    np.int16, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40), elements=st.integers(-3000, 3000)
+)
 
 
 def plain(row: list[int]) -> list[int]:

@@ -15,7 +15,9 @@ from wisp.entropy.integer_softmax import cumulatives, frequencies
 from wisp.entropy.range_coder import RangeDecoder, RangeEncoder
 from wisp.errors import BitstreamError, Truncated
 
-VECTORS = json.loads((Path(__file__).parent.parent / "reference" / "entropy" / "range_coder.json").read_text())
+VECTORS = json.loads(
+    (Path(__file__).parent.parent / "reference" / "entropy" / "range_coder.json").read_text()
+)
 
 
 def encode(rows: NDArray[np.int32], symbols: NDArray[np.intp]) -> bytes:

@@ -26,7 +26,11 @@ assert wisp.decompress(data, model=model).size == (50, 40)
 
 def test_imports_run_one_way() -> None:
     done = subprocess.run(
-        [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -39,7 +43,9 @@ def test_the_runtime_works_without_torch(tiny_model: Path) -> None:
 
 
 def test_import_is_light() -> None:
-    code = "import sys, wisp; print([m for m in ('torch', 'onnxruntime', 'rich', 'typer') if m in sys.modules])"
+    code = (
+        "import sys, wisp; print([m for m in ('torch', 'onnxruntime', 'rich', 'typer') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -52,7 +58,9 @@ def test_public_surface() -> None:
         assert getattr(wisp, name).__doc__
 
 
-@pytest.mark.parametrize("room", ["container", "entropy", "tokens", "imaging", "runtime", "allocation", "codecs", "train", "bench"])
+@pytest.mark.parametrize(
+    "room", ["container", "entropy", "tokens", "imaging", "runtime", "allocation", "codecs", "train", "bench"]
+)
 def test_every_room_says_what_it_is(room: str) -> None:
     assert (ROOT / "src" / "wisp" / room / "README.md").is_file()
 

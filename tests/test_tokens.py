@@ -14,7 +14,8 @@ def pyramid(rows: int, columns: int, seed: int) -> TokenPyramid:
     shape = PyramidShape(rows, columns, (32, 16, 8), (4, 3, 2))
     random = np.random.default_rng(seed)
     planes = tuple(
-        random.integers(0, 256, (g, *shape.plane_shape(i))).astype(np.uint8) for i, g in enumerate(shape.groups)
+        random.integers(0, 256, (g, *shape.plane_shape(i))).astype(np.uint8)
+        for i, g in enumerate(shape.groups)
     )
     return TokenPyramid(shape, planes, random.integers(1, 10, (rows, columns)).astype(np.uint8))
 
@@ -54,7 +55,12 @@ def test_contexts_stay_inside_the_region(rows: int, columns: int, seed: int) -> 
         f = p.shape.fold(level)
         plane[:, f:, :] = 0  # every region below the first row
         plane[:, :, f:] = 0  # every region right of the first column
-    for level, context in ((0, Context(0, 0)), (1, Context(0, 1, True)), (2, Context(1, 0, True)), (2, Context(0, 2))):
+    for level, context in (
+        (0, Context(0, 0)),
+        (1, Context(0, 1, True)),
+        (2, Context(1, 0, True)),
+        (2, Context(0, 2)),
+    ):
         f = p.shape.fold(level)
         before, after = context_values(p, level, context), context_values(changed, level, context)
         assert before.shape == p.shape.plane_shape(level)

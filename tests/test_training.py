@@ -22,7 +22,7 @@ from wisp.train.networks import TokenPyramid
 from wisp.train.preview import nominal_bpp
 from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import DataConfig, StageConfig, load_recipe
-from wisp.train.verify import test_picture as make_picture
+from wisp.train.verify import example_picture as make_picture
 from wisp.train.verify import verify_bundle
 
 
@@ -113,7 +113,11 @@ def test_recipes_load() -> None:
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("nonsense = [", "TOML"), ("name='a'\nmodel_number=0\n", "shares"), ("name='a'\nmodel_number=0\ncolour=1\n[[stage]]\nname='x'\nshare=1.0\n", "colour")],
+    [
+        ("nonsense = [", "TOML"),
+        ("name='a'\nmodel_number=0\n", "shares"),
+        ("name='a'\nmodel_number=0\ncolour=1\n[[stage]]\nname='x'\nshare=1.0\n", "colour"),
+    ],
 )
 def test_bad_recipes_are_named(tmp_path: Path, text: str, word: str) -> None:
     path = tmp_path / "r.toml"
@@ -142,15 +146,21 @@ def test_crops(pictures: Path) -> None:
         load_photographs(pictures, 500)
 
 
-def test_a_resumed_run_goes_on_exactly(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_goes_on_exactly(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tiny_bundle import tiny_recipe
 
     ticks = itertools.count()
-    monkeypatch.setattr("wisp.train.loop.time.monotonic", lambda: 0.5 * next(ticks))  # every step takes as long
+    monkeypatch.setattr(
+        "wisp.train.loop.time.monotonic", lambda: 0.5 * next(ticks)
+    )  # every step takes as long
 
     def run(folder: Path, *steps: int) -> Trainer:
         for i, limit in enumerate(steps):
-            options = RunOptions(pictures, folder, 1000, resume=i > 0, max_steps=limit, device="cpu", threads=1)
+            options = RunOptions(
+                pictures, folder, 1000, resume=i > 0, max_steps=limit, device="cpu", threads=1
+            )
             trainer = Trainer(tiny_recipe(), options)
             trainer.train()
         return trainer

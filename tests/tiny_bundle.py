@@ -9,16 +9,21 @@ from PIL import Image
 from wisp.train.export import ExportReport, export_bundle
 from wisp.train.loop import RunOptions, Trainer
 from wisp.train.recipe import DataConfig, ModelConfig, Recipe, StageConfig
-from wisp.train.verify import test_picture as make_picture
+from wisp.train.verify import example_picture as make_picture
 
 
 def tiny_recipe() -> Recipe:
     """A recipe of a few thousand weights."""
     model = ModelConfig(
-        latent_channels=(8, 8, 8), widths=(8, 8, 16, 16), analysis_blocks=(1, 1, 1, 1), synthesis_blocks=(1, 1, 1, 1)
+        latent_channels=(8, 8, 8),
+        widths=(8, 8, 16, 16),
+        analysis_blocks=(1, 1, 1, 1),
+        synthesis_blocks=(1, 1, 1, 1),
     )
     stages = (StageConfig("distortion", 1.0, learning_rate=3e-3),)
-    return Recipe("tiny", 0, "Trained for seconds, for tests", model=model, data=DataConfig(64, 4), stages=stages)
+    return Recipe(
+        "tiny", 0, "Trained for seconds, for tests", model=model, data=DataConfig(64, 4), stages=stages
+    )
 
 
 def tiny_bundle(folder: Path, work: Path) -> ExportReport:

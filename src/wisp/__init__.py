@@ -1,9 +1,9 @@
 """wisp: a photograph in 200 bytes, 2 kB or 20 kB.
 
-    data  = wisp.compress(image, size=2000)     # bytes, len(data) <= 2000, always
-    image = wisp.decompress(data)               # PIL.Image
-    info  = wisp.read_info(data)                # ImageInfo, no pixels decoded
-    full  = wisp.reconstruct(data)              # Reconstruction(image, confidence, info)
+data  = wisp.compress(image, size=2000)     # bytes, len(data) <= 2000, always
+image = wisp.decompress(data)               # PIL.Image
+info  = wisp.read_info(data)                # ImageInfo, no pixels decoded
+full  = wisp.reconstruct(data)              # Reconstruction(image, confidence, info)
 """
 
 from __future__ import annotations

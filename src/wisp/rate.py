@@ -48,7 +48,9 @@ class Target:
         given = [n for n in ("size", "bpp", "quality") if getattr(self, n) is not None]
         if len(given) != 1:
             raise UsageError(f"expected one of size, bpp and quality, found {given or 'none'}; give just one")
-        if self.size is not None and (isinstance(self.size, bool) or int(self.size) != self.size or self.size < 1):
+        if self.size is not None and (
+            isinstance(self.size, bool) or int(self.size) != self.size or self.size < 1
+        ):
             raise UsageError(f"expected size to be a whole number of bytes from 1 up, found {self.size!r}")
         if self.bpp is not None and not 0 < self.bpp < 1000:
             raise UsageError(f"expected bpp to be above 0 and below 1000, found {self.bpp!r}")

@@ -10,6 +10,7 @@ own variance, the weight is (s2 + FLOOR) ** -masking.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -65,7 +66,7 @@ def distortion_curve(
     first, last = depths[0], depths[-1]
     curve[: first + 1] = probes[first] + latent[: first + 1] - latent[first]
     curve[last:] = np.maximum(probes[last] + latent[last:] - latent[last], 0)
-    for low, high in zip(depths, depths[1:], strict=False):
+    for low, high in itertools.pairwise(depths):
         top = probes[low]
         bottom = np.minimum(probes[high], top)
         span = latent[low] - latent[high]
@@ -79,7 +80,10 @@ def _latent_curve(errors: Sequence[NDArray[np.float32]], level_gains: Sequence[f
     """(N + 1, rows, cols): expected pixel distortion from latent errors alone, 0 at full depth of all levels."""
     parts = []
     for i, (level, gain) in enumerate(zip(errors, level_gains, strict=True)):
-        later = sum(float(g) * e[0].astype(np.float64) for g, e in zip(level_gains[i + 1 :], errors[i + 1 :], strict=True))
+        later = sum(
+            float(g) * e[0].astype(np.float64)
+            for g, e in zip(level_gains[i + 1 :], errors[i + 1 :], strict=True)
+        )
         here = gain * np.minimum.accumulate(level.astype(np.float64), 0) + later
         parts.append(here if i == 0 else here[1:])
     return np.concatenate(parts)

@@ -80,7 +80,9 @@ def _map_costs(depths: DepthArray, map_bits: FloatArray) -> FloatArray:
     return costs
 
 
-def choose_depths(demand: Demand, cumulative: FloatArray, lmbda: float, start: DepthArray | None = None) -> DepthArray:
+def choose_depths(
+    demand: Demand, cumulative: FloatArray, lmbda: float, start: DepthArray | None = None
+) -> DepthArray:
     """Depths (rows, cols) uint8, 1..N, that minimise distortion + lmbda * bits.
 
     The grain map ties neighbours together; half of the regions (as on a chessboard) choose at a time, each
@@ -96,7 +98,9 @@ def choose_depths(demand: Demand, cumulative: FloatArray, lmbda: float, start: D
     return depths
 
 
-def allocate(demand: Demand, budget_bits: float, exact_bits: Callable[[DepthArray], float] | None = None) -> DepthArray:
+def allocate(
+    demand: Demand, budget_bits: float, exact_bits: Callable[[DepthArray], float] | None = None
+) -> DepthArray:
     """The grain map that spends at most `budget_bits` best.
 
     Args:
@@ -135,7 +139,9 @@ def _spend_rest(
     for _ in range(24):
         here = depths[None].astype(np.intp)
         after = np.minimum(here + 1, n)
-        gain = (np.take_along_axis(demand.distortions, here, 0) - np.take_along_axis(demand.distortions, after, 0))[0]
+        gain = (
+            np.take_along_axis(demand.distortions, here, 0) - np.take_along_axis(demand.distortions, after, 0)
+        )[0]
         cost = (np.take_along_axis(cumulative, after, 0) - np.take_along_axis(cumulative, here, 0))[0]
         useful = (depths < n) & (gain > 0)
         if not useful.any():
@@ -177,7 +183,9 @@ def shrink(demand: Demand, depths: DepthArray, num_regions: int) -> DepthArray:
     cumulative = demand.cumulative_bits()
     here = depths[None].astype(np.intp)
     before = np.maximum(here - 1, MIN_DEPTH)
-    loss = (np.take_along_axis(demand.distortions, before, 0) - np.take_along_axis(demand.distortions, here, 0))[0]
+    loss = (
+        np.take_along_axis(demand.distortions, before, 0) - np.take_along_axis(demand.distortions, here, 0)
+    )[0]
     saved = (np.take_along_axis(cumulative, here, 0) - np.take_along_axis(cumulative, before, 0))[0]
     rate = np.where(depths > MIN_DEPTH, loss / np.maximum(saved, 1e-9), np.inf).ravel()
     order = np.argsort(rate, kind="stable")[:num_regions]

@@ -56,11 +56,7 @@ class WispCodec(AbstractCodec):
         """wisp.compress to a byte budget or at a quality; exactly one of the two is given."""
         import wisp
 
-        dial: dict[str, int] = {"quality": quality} if quality is not None else {}
-        if size is not None:
-            dial["size"] = size
-        data: bytes = wisp.compress(image, **dial, **self._options)
-        return data
+        return wisp.compress(image, size=size, quality=quality, **self._options)
 
     def decompress(self, data: bytes) -> Image.Image:
         """wisp.decompress, as 8-bit RGB."""

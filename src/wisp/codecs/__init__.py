@@ -30,7 +30,9 @@ __all__ = [
 def _codec_of_folder(folder: Path, threads: int | None) -> TokenPyramidCodec:
     bundle = Bundle(folder, threads)
     if bundle.config.codec != "token_pyramid":
-        raise ModelMismatch(f"expected a bundle for codec token_pyramid in {folder}, found {bundle.config.codec!r}")
+        raise ModelMismatch(
+            f"expected a bundle for codec token_pyramid in {folder}, found {bundle.config.codec!r}"
+        )
     return TokenPyramidCodec(bundle)
 
 
@@ -68,7 +70,9 @@ def codec_for_file(
     return codec
 
 
-def decode_tokens(data: bytes, *, model: str | Path | None = None, threads: int | None = None) -> TokenPyramid:
+def decode_tokens(
+    data: bytes, *, model: str | Path | None = None, threads: int | None = None
+) -> TokenPyramid:
     """A whole file's tokens, verified, without synthesis. Errors as `wisp.decompress`."""
     file = unpack_file(data, MAX_PIXELS)
     return codec_for_file(file.header.model_number, model, threads).decode_tokens(file)

@@ -46,20 +46,26 @@ class PyramidEntropyModel:
             self.places = [
                 GroupTables(
                     tables[f"bias_{place}"].astype(np.int16),
-                    tuple(tables[f"table_{place}_{i}"].astype(np.int8) for i in range(len(self.contexts[place]))),
+                    tuple(
+                        tables[f"table_{place}_{i}"].astype(np.int8) for i in range(len(self.contexts[place]))
+                    ),
                 )
                 for place in range(count)
             ]
             grain_logits = tables["grain"].astype(np.int16)
         except (KeyError, IndexError) as fault:
-            raise ModelMismatch(f"expected integer tables for {count} groups, found none for {fault}") from None
+            raise ModelMismatch(
+                f"expected integer tables for {count} groups, found none for {fault}"
+            ) from None
         if grain_logits.shape != (count + 1, count + 1, count):
             raise ModelMismatch(f"expected grain tables for {count} depths, found shape {grain_logits.shape}")
         flat = frequencies(grain_logits.reshape(-1, count))
         self._grain_rows = cumulatives(flat).reshape(count + 1, count + 1, count + 1)
         self.grain_bits = (TOTAL_BITS - np.log2(flat.astype(np.float64))).reshape(count + 1, count + 1, count)
 
-    def _values(self, pyramid: TokenPyramid, place: int, level: int, mask: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    def _values(
+        self, pyramid: TokenPyramid, place: int, level: int, mask: NDArray[np.bool_]
+    ) -> list[NDArray[np.intp]]:
         return [context_values(pyramid, level, context)[mask] for context in self.contexts[place]]
 
     def token_bits(self, pyramid: TokenPyramid) -> NDArray[np.float64]:
@@ -113,7 +119,9 @@ class PyramidEntropyModel:
             mask = pyramid.sent(place, level)
             if not mask.any():
                 break
-            tokens = self._read_plane(decoder, place, self._values(pyramid, place, level, mask), int(mask.sum()))
+            tokens = self._read_plane(
+                decoder, place, self._values(pyramid, place, level, mask), int(mask.sum())
+            )
             planes[level][group][mask] = tokens
             checked.append(tokens.tobytes())
         return pyramid, decoder.finish(), tuple(checked)

@@ -79,7 +79,9 @@ def synthesise(bundle: Bundle, pyramid: TokenPyramid) -> NDArray[np.uint8]:
         }
         out = bundle.synthesis.run(feeds)["image"][0]
         if out.dtype != np.uint8 or out.shape[2:] != (3,):
-            raise ModelMismatch(f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}")
+            raise ModelMismatch(
+                f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}"
+            )
         rows, columns = tile.core_in_window
         pixels[tile.core_rows, tile.core_cols] = out[rows, columns]
     return pixels

@@ -34,7 +34,9 @@ def entry_by_number(number: int) -> ModelEntry:
         if entry.number == number:
             return entry
     known = ", ".join(str(e.number) for e in ENTRIES)
-    raise UnknownModel(f"expected a model number of this version's registry ({known}), found {number}; upgrade wisp")
+    raise UnknownModel(
+        f"expected a model number of this version's registry ({known}), found {number}; upgrade wisp"
+    )
 
 
 def entry_by_name(name: str) -> ModelEntry:
@@ -47,4 +49,6 @@ def entry_by_name(name: str) -> ModelEntry:
         if entry.name == name:
             return entry
     known = ", ".join(e.name for e in ENTRIES)
-    raise UnknownModel(f"expected a registered model ({known}) or a bundle's path, found {name!r}; see `wisp models`")
+    raise UnknownModel(
+        f"expected a registered model ({known}) or a bundle's path, found {name!r}; see `wisp models`"
+    )

@@ -1,7 +1,7 @@
 """The token pyramid codec: follow one photograph through it.
 
-    compress:    pixels -> [working scale] -> analysis -> tokens -> grain map -> payload -> file
-    decompress:  file -> payload -> grain map, tokens -> synthesis -> [original scale] -> pixels
+compress:    pixels -> [working scale] -> analysis -> tokens -> grain map -> payload -> file
+decompress:  file -> payload -> grain map, tokens -> synthesis -> [original scale] -> pixels
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ class TokenPyramidCodec:
             has_chunks=has_chunks,
         )
 
-    def propose(self, picture: Picture, exponent: int, payload_bytes: int | None, roi: Roi | None) -> Proposal:
+    def propose(
+        self, picture: Picture, exponent: int, payload_bytes: int | None, roi: Roi | None
+    ) -> Proposal:
         """Analyse a picture at a working scale, and measure what each group gains and costs in each region."""
         pixels = pad_to_multiple(downscale_u8(picture.pixels_u8, exponent), self.bundle.config.strides[0])
         analysed = analyse(self.bundle, pixels)
@@ -204,7 +206,9 @@ class TokenPyramidCodec:
             raise Corrupt(f"expected {wanted} bytes of payload, found {found}; the file is damaged")
         check = token_check(file.header_bytes, *checked)
         if check != file.check:
-            raise Corrupt(f"expected check {file.check:04x}, found {check:04x} after decoding; the file is damaged")
+            raise Corrupt(
+                f"expected check {file.check:04x}, found {check:04x} after decoding; the file is damaged"
+            )
         return pyramid
 
     def synthesise(self, file: WispFile, pyramid: TokenPyramid) -> NDArray[np.uint8]:

@@ -28,7 +28,7 @@ def frequencies(logits: NDArray[np.int16]) -> NDArray[np.uint32]:
     drop = (logits.max(1, keepdims=True) - logits).astype(np.intp)
     weights = _LUT.take(drop, mode="clip")
     scale = (np.uint64(TOTAL - k) << _SHIFT) // weights.sum(1, keepdims=True)
-    freqs = ((weights * scale) >> _SHIFT).astype(np.uint32)
+    freqs: NDArray[np.uint32] = ((weights * scale) >> _SHIFT).astype(np.uint32)
     freqs += np.uint32(1)
     freqs[np.arange(rows), logits.argmax(1)] += np.uint32(TOTAL) - freqs.sum(1, dtype=np.uint32)
     return freqs

@@ -132,7 +132,7 @@ class RangeDecoder:
         """
         count, width = cumulatives.shape
         # bisect over a flat memoryview: ten times faster than a numpy search of one row at a time
-        flat = memoryview(np.ascontiguousarray(cumulatives).reshape(-1))
+        flat = memoryview(np.ascontiguousarray(cumulatives).reshape(-1).data)
         symbols = bytearray(count)
         low, range_, code = self._low, self._range, self._code
         base = 0

@@ -1,10 +1,10 @@
 """Model bundles: a folder with two networks, integer tables, a configuration, a card, and hashes of all.
 
-    config.json      what the model is; SHA-256 of every other file
-    analysis.onnx    pixels -> tokens
-    synthesis.onnx   tokens -> pixels
-    tables.npz       the entropy model's integer tables
-    card.md          how it was trained, on what, and its limits
+config.json      what the model is; SHA-256 of every other file
+analysis.onnx    pixels -> tokens
+synthesis.onnx   tokens -> pixels
+tables.npz       the entropy model's integer tables
+card.md          how it was trained, on what, and its limits
 """
 
 from __future__ import annotations
@@ -55,12 +55,18 @@ def _parse_config(text: str, path: Path) -> BundleConfig:
     try:
         table = json.loads(text)
         if table.pop("format") != CONFIG_FORMAT:
-            raise ModelMismatch(f"expected bundle format {CONFIG_FORMAT} in {path}, found another; upgrade wisp")
+            raise ModelMismatch(
+                f"expected bundle format {CONFIG_FORMAT} in {path}, found another; upgrade wisp"
+            )
         table["strides"], table["groups"] = tuple(table["strides"]), tuple(table["groups"])
-        table["contexts"] = tuple(tuple((int(a), int(b), bool(c)) for a, b, c in p) for p in table["contexts"])
+        table["contexts"] = tuple(
+            tuple((int(a), int(b), bool(c)) for a, b, c in p) for p in table["contexts"]
+        )
         return BundleConfig(**table)
     except (ValueError, KeyError, TypeError) as fault:
-        raise ModelMismatch(f"expected a bundle configuration in {path}, found {fault!r}; reinstall the model") from None
+        raise ModelMismatch(
+            f"expected a bundle configuration in {path}, found {fault!r}; reinstall the model"
+        ) from None
 
 
 class Bundle:
@@ -88,7 +94,9 @@ class Bundle:
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != wanted:
-            raise ModelMismatch(f"expected SHA-256 {wanted[:12]}... for {path}, found {found[:12]}...; reinstall the model")
+            raise ModelMismatch(
+                f"expected SHA-256 {wanted[:12]}... for {path}, found {found[:12]}...; reinstall the model"
+            )
         return path
 
     @cached_property
@@ -108,7 +116,9 @@ class Bundle:
             with np.load(self.verified("tables.npz"), allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
         except (ValueError, OSError, KeyError) as fault:
-            raise ModelMismatch(f"expected integer tables in {self.folder}, found {fault}; reinstall the model") from None
+            raise ModelMismatch(
+                f"expected integer tables in {self.folder}, found {fault}; reinstall the model"
+            ) from None
 
     @property
     def num_bytes(self) -> int:

@@ -47,4 +47,6 @@ def find_bundle(name: str, threads: int | None = None) -> Bundle:
         if (folder / name / CONFIG_NAME).is_file():
             return Bundle(folder / name, threads)
     places = ", ".join(str(folder) for folder in search_folders())
-    raise ModelNotFound(f"expected the bundle of model {name!r} in one of {places}; found none: install it there")
+    raise ModelNotFound(
+        f"expected the bundle of model {name!r} in one of {places}; found none: install it there"
+    )

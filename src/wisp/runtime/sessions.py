@@ -54,7 +54,9 @@ class Network:
                     )
                 except Exception as fault:  # onnxruntime's errors share no base class
                     first = str(fault).splitlines()[0]
-                    raise ModelMismatch(f"expected a loadable network in {self.path}, found: {first}") from None
+                    raise ModelMismatch(
+                        f"expected a loadable network in {self.path}, found: {first}"
+                    ) from None
             return self._session
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

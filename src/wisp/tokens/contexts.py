@@ -36,11 +36,11 @@ class Context:
 
 def context_values(pyramid: TokenPyramid, level: int, context: Context) -> NDArray[np.intp]:
     """(h, w) row numbers of `context` for every position of `level`: token + 256 * phase."""
-    plane = pyramid.planes[context.level][context.group].astype(np.intp)
+    plane: NDArray[np.intp] = pyramid.planes[context.level][context.group].astype(np.intp)
     ratio = pyramid.shape.fold(level) // pyramid.shape.fold(context.level)
     if ratio == 1:
         return plane
-    values = plane.repeat(ratio, 0).repeat(ratio, 1)
+    values: NDArray[np.intp] = plane.repeat(ratio, 0).repeat(ratio, 1)
     if context.phase:
         row = np.arange(values.shape[0])[:, None] % ratio
         column = np.arange(values.shape[1])[None] % ratio

@@ -108,4 +108,5 @@ def unfold(regions: NDArray[np.bool_], fold: int) -> NDArray[np.bool_]:
 def sum_over_regions(values: NDArray[np.float32], fold: int) -> NDArray[np.float32]:
     """(rows * fold, columns * fold) -> (rows, columns): the sum over each region."""
     rows, columns = values.shape[0] // fold, values.shape[1] // fold
-    return values.reshape(rows, fold, columns, fold).sum((1, 3))
+    sums: NDArray[np.float32] = values.reshape(rows, fold, columns, fold).sum((1, 3))
+    return sums

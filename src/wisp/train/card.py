@@ -31,7 +31,11 @@ def processor_name() -> str:
 
 
 def write_card(
-    path: Path, state: dict[str, Any], config: dict[str, Any], report: Sequence[tuple[float, float]], photographs: int
+    path: Path,
+    state: dict[str, Any],
+    config: dict[str, Any],
+    report: Sequence[tuple[float, float]],
+    photographs: int,
 ) -> None:
     """Write card.md from a checkpoint, the bundle's configuration and the fitted tables' report."""
     recipe, progress = state["recipe"], state["progress"]
@@ -43,18 +47,21 @@ def write_card(
         "## Training",
         "",
         f"* Recipe `recipes/{recipe['name']}.toml`, seed {recipe['seed']}.",
-        f"* {progress['total_step']} steps in {progress['total_seconds'] / 60:.0f} minutes of training time; batches of "
-        f"{recipe['data']['batch_size']} crops of {recipe['data']['crop_size']} pixels.",
-        f"* Hardware: {processor_name()}, {progress.get('hardware', 'one processor core')}; PyTorch {torch.__version__}, "
-        "bfloat16 autocast.",
-        "* Stages (loss = mse_weight * MSE in -1..1 + feature_weight * feature distance + commitment):",
+        f"* {progress['total_step']} steps in {progress['total_seconds'] / 60:.0f} minutes of training time; "
+        f"batches of {recipe['data']['batch_size']} crops of {recipe['data']['crop_size']} pixels.",
+        f"* Hardware: {processor_name()}, one core; PyTorch {torch.__version__}, bfloat16 autocast.",
+        "* Stages (the loss's formula: `wisp.train.recipe.StageConfig`):",
     ]
     for stage in recipe["stages"]:
         lines.append(
             f"  * {stage['name']}: {stage['share']:.0%} of the time, peak learning rate {stage['learning_rate']}, "
             f"mse_weight {stage['mse_weight']}, feature_weight {stage['feature_weight']}"
         )
-    lines += ["", "PSNR in dB of eight Kodak pictures at uniform depth, by nominal token bits a pixel (no entropy coding):", ""]
+    lines += [
+        "",
+        "PSNR in dB of eight Kodak pictures at uniform depth, by nominal token bits a pixel (no entropy coding):",
+        "",
+    ]
     if progress["history"]:
         rates = list(progress["history"][0]["psnr_db_at_nominal_bpp"])
         lines += [f"| stage | steps | minutes | {' | '.join(rates)} |", "|---" * (3 + len(rates)) + "|"]
@@ -65,12 +72,14 @@ def write_card(
         "",
         "## Entropy model",
         "",
-        f"Integer context tables fitted to {photographs} training photographs; bits a token on a held-out tenth of them:",
+        f"Integer context tables fitted to {photographs} training photographs; bits a token on a held-out tenth:",
         "",
         "| place in the order | marginal | with contexts |",
         "|---|---|---|",
     ]
-    lines += [f"| {place} | {marginal:.3f} | {fitted:.3f} |" for place, (marginal, fitted) in enumerate(report)]
+    lines += [
+        f"| {place} | {marginal:.3f} | {fitted:.3f} |" for place, (marginal, fitted) in enumerate(report)
+    ]
     lines += ["", LIMITS, "## Data", "", DATA]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     json.dumps(config)  # a configuration that is not plain JSON is found here and not by a reader

@@ -31,7 +31,9 @@ def _read_sources(folder: Path) -> Iterator[bytes]:
         if path.suffix == ".tar":
             with tarfile.open(path) as shard:
                 for member in shard:
-                    stream = shard.extractfile(member) if Path(member.name).suffix.lower() in SUFFIXES else None
+                    stream = (
+                        shard.extractfile(member) if Path(member.name).suffix.lower() in SUFFIXES else None
+                    )
                     if stream is not None:
                         yield stream.read()
         elif path.suffix.lower() in SUFFIXES:
@@ -55,7 +57,9 @@ def load_photographs(folder: Path, min_side: int, limit: int | None = None) -> l
     with ThreadPoolExecutor(2) as pool:
         pictures = [p for p in pool.map(_decode, sources) if min(p.shape[:2]) >= min_side]
     if not pictures:
-        raise UsageError(f"expected pictures or tar shards under {folder}, found none of at least {min_side} pixels")
+        raise UsageError(
+            f"expected pictures or tar shards under {folder}, found none of at least {min_side} pixels"
+        )
     return pictures
 
 

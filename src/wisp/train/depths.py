@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-
 SHALLOW_SHARE = 0.12  # crops whose base depth stays inside the coarsest level
 
 

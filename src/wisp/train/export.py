@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
+from wisp.allocation.lagrange import Demand
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.codecs.token_pyramid import Proposal
-from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
-from wisp.allocation.lagrange import Demand
 from wisp.errors import UsageError
 from wisp.imaging import pad_to_multiple
 from wisp.runtime.bundle import CONFIG_FORMAT, CONFIG_NAME, Bundle
@@ -57,7 +57,9 @@ class ExportReport:
 
 def network_of(state: dict[str, Any]) -> PyramidNetwork:
     """The averaged network of a checkpoint, in evaluation mode."""
-    table = {k: tuple(v) if isinstance(v, list) else v for k, v in state["recipe"]["model"].items()}
+    table: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in state["recipe"]["model"].items()
+    }
     network = PyramidNetwork(ModelConfig(**table))
     network.load_state_dict(state["average"])
     return network.eval()
@@ -109,14 +111,18 @@ def export_bundle(
         "strides": list(config.strides),
         "groups": list(config.groups),
         "contexts": contexts,
-        "allocation": {"masking": MASKING, "level_gains": [1.0] * len(config.groups), "scale_bpp": list(SCALE_BPP)},
+        "allocation": {
+            "masking": MASKING,
+            "level_gains": [1.0] * len(config.groups),
+            "scale_bpp": list(SCALE_BPP),
+        },
         "files": {},
     }
     np.savez(part / "tables.npz", grain=initial_grain_logits(config.num_groups))
     _write_config(part, table)
     photographs = load_photographs(data, 64, image_limit)
     tables, report = _fit(Bundle(part), photographs, table, note)
-    np.savez_compressed(part / "tables.npz", **tables)
+    np.savez_compressed(part / "tables.npz", **tables)  # type: ignore[arg-type]
     write_card(part / "card.md", state, table, report, len(photographs))
     _write_config(part, table)
     shutil.rmtree(folder, ignore_errors=True)
@@ -135,7 +141,10 @@ def _write_config(folder: Path, table: dict[str, Any]) -> None:
 
 
 def _fit(
-    bundle: Bundle, photographs: Sequence[NDArray[np.uint8]], table: dict[str, Any], note: Callable[[str], None]
+    bundle: Bundle,
+    photographs: Sequence[NDArray[np.uint8]],
+    table: dict[str, Any],
+    note: Callable[[str], None],
 ) -> tuple[dict[str, NDArray[Any]], list[tuple[float, float]]]:
     analyses = []
     for i, pixels in enumerate(photographs):
@@ -155,7 +164,9 @@ def _fit(
         for i, context_table in enumerate(fitted.tables.tables):
             tables[f"table_{place}_{i}"] = context_table
         report.append((fitted.marginal_bits, fitted.context_bits))
-        note(f"group {place}: {fitted.marginal_bits:.3f} bits a token, {fitted.context_bits:.3f} with contexts")
+        note(
+            f"group {place}: {fitted.marginal_bits:.3f} bits a token, {fitted.context_bits:.3f} with contexts"
+        )
     _fit_allocation(bundle, analyses[: PROPOSALS * 2 : 2], table, tables, note)
     return tables, report
 
@@ -179,7 +190,10 @@ def _fit_allocation(
             found[depth] = region_distortions(pixels, decoded)
         probes.append(found)
         shells.append(analysed)
-    empty = [Proposal(0, a, Demand(np.zeros((count + 1, 1, 1)), np.zeros((count, 1, 1)), np.zeros(1))) for a in shells]
+    empty = [
+        Proposal(0, a, Demand(np.zeros((count + 1, 1, 1)), np.zeros((count, 1, 1)), np.zeros(1)))
+        for a in shells
+    ]
     gains = fit_level_gains(empty, probes)
     table["allocation"]["level_gains"] = [float(f"{g:.6g}") for g in gains]
     note(f"level gains {table['allocation']['level_gains']}")
@@ -188,7 +202,9 @@ def _fit_allocation(
         proposals = []
         for (pixels, analysed), found in zip(analyses, probes, strict=True):
             curve = distortion_curve(found, analysed.errors, gains) * region_weights(pixels, MASKING)
-            proposals.append(Proposal(0, analysed, Demand(curve, model.token_bits(analysed.tokens), model.grain_bits)))
+            proposals.append(
+                Proposal(0, analysed, Demand(curve, model.token_bits(analysed.tokens), model.grain_bits))
+            )
         maps = maps_at_many_budgets(proposals, model.grain_bits)
         tables["grain"] = fit_grain_logits(maps, count)
     bits = PyramidEntropyModel(tables, config.contexts, config.groups).grain_bits

@@ -76,4 +76,3 @@ class FeatureLoss(nn.Module):
             v = v * (v.square().sum(1, keepdim=True) + 1e-8).rsqrt()
             total = total + (u - v).square().sum(1).mean()
         return total / len(wanted)
-

@@ -34,18 +34,20 @@ def fit_grain_logits(maps: Sequence[NDArray[np.uint8]], num_groups: int) -> NDAr
     base = np.exp(initial_grain_logits(num_groups) / UNITS)
     base /= base.sum(-1, keepdims=True)
     smooth = np.zeros_like(joint)
-    for left in range(num_groups + 1):
-        for up in range(num_groups + 1):  # neighbouring contexts lend their counts
-            rows = slice(max(0, left - 1) if left else 0, left + 2 if left else 1)
-            columns = slice(max(0, up - 1) if up else 0, up + 2 if up else 1)
+    for row in range(num_groups + 1):
+        for column in range(num_groups + 1):  # neighbouring contexts lend their counts
+            rows = slice(max(0, row - 1) if row else 0, row + 2 if row else 1)
+            columns = slice(max(0, column - 1) if column else 0, column + 2 if column else 1)
             near = joint[rows, columns].sum((0, 1))
-            smooth[left, up] = (near + 4 * base[left, up]) / (near.sum() + 4)
+            smooth[row, column] = (near + 4 * base[row, column]) / (near.sum() + 4)
     share = (joint + 8 * smooth) / (joint.sum(-1, keepdims=True) + 8)
     logits = np.log(np.maximum(share, 1e-5)) * UNITS
     return np.asarray(np.rint(logits), np.int16)
 
 
-def maps_at_many_budgets(proposals: Sequence[Proposal], grain_bits: NDArray[np.float64]) -> list[NDArray[np.uint8]]:
+def maps_at_many_budgets(
+    proposals: Sequence[Proposal], grain_bits: NDArray[np.float64]
+) -> list[NDArray[np.uint8]]:
     """The grain maps that the allocation would choose, over the whole range of rates."""
     maps = []
     for proposal in proposals:
@@ -55,7 +57,9 @@ def maps_at_many_budgets(proposals: Sequence[Proposal], grain_bits: NDArray[np.f
     return maps
 
 
-def fit_level_gains(proposals: Sequence[Proposal], probes: Sequence[dict[int, NDArray[np.float64]]]) -> tuple[float, ...]:
+def fit_level_gains(
+    proposals: Sequence[Proposal], probes: Sequence[dict[int, NDArray[np.float64]]]
+) -> tuple[float, ...]:
     """Pixel distortion that a unit of latent error of each level stands for, on average.
 
     `probes` hold each picture's measured distortion at depth 1 and at the end of each level.
@@ -67,6 +71,8 @@ def fit_level_gains(proposals: Sequence[Proposal], probes: Sequence[dict[int, ND
         before = 1 if level == 0 else ends[level - 1]
         fall = sum(float((p[before] - p[end]).sum()) for p in probes)
         first = 1 if level == 0 else 0
-        latent = sum(float((q.analysed.errors[level][first] - q.analysed.errors[level][-1]).sum()) for q in proposals)
+        latent = sum(
+            float((q.analysed.errors[level][first] - q.analysed.errors[level][-1]).sum()) for q in proposals
+        )
         gains.append(max(fall, 0.0) / max(latent, 1e-9))
     return tuple(gains)

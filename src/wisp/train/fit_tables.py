@@ -45,12 +45,15 @@ def _gather(
 ) -> tuple[NDArray[np.uint8], list[NDArray[np.int32]]]:
     tokens = np.concatenate([p.planes[level][group].ravel() for p in pyramids])
     values = [
-        np.concatenate([context_values(p, level, c).ravel().astype(np.int32) for p in pyramids]) for c in contexts
+        np.concatenate([context_values(p, level, c).ravel().astype(np.int32) for p in pyramids])
+        for c in contexts
     ]
     return tokens, values
 
 
-def _count_start(tokens: NDArray[np.uint8], values: NDArray[np.int32], rows: int, bias: NDArray[np.float32]) -> torch.Tensor:
+def _count_start(
+    tokens: NDArray[np.uint8], values: NDArray[np.int32], rows: int, bias: NDArray[np.float32]
+) -> torch.Tensor:
     """Shrunken log-ratio of conditional to marginal, from counts."""
     joint = np.bincount(values.astype(np.int64) * 256 + tokens, minlength=rows * 256).reshape(rows, 256)
     marginal = np.exp(bias)
@@ -104,8 +107,8 @@ def _descend(parts: list[torch.Tensor], tokens: NDArray[np.uint8], values: list[
     rows = [torch.from_numpy(v.astype(np.int64)) for v in values]
     steps = max(1, len(targets) // BATCH)
     for step in range(steps):
-        for part in optimizer.param_groups:
-            part["lr"] = 0.02 * (1 - step / steps)
+        for group in optimizer.param_groups:
+            group["lr"] = 0.02 * (1 - step / steps)
         span = slice(step * BATCH, (step + 1) * BATCH)
         logits = parts[0].expand(len(targets[span]), -1)
         for table, row in zip(parts[1:], rows, strict=True):

@@ -6,6 +6,8 @@ Weights are stored in half precision, and widened by a Cast that the runtime fol
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -31,13 +33,13 @@ class GraphWriter:
         self._count += 1
         return f"{stem}_{self._count}"
 
-    def node(self, op: str, *inputs: str, **attributes: object) -> str:
+    def node(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Append one node with one output."""
         out = self._name(op.lower())
         self.nodes.append(helper.make_node(op, list(inputs), [out], **attributes))
         return out
 
-    def constant(self, value: NDArray) -> str:
+    def constant(self, value: NDArray | np.generic) -> str:
         """A constant in its own dtype."""
         name = self._name("constant")
         self.weights.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
@@ -49,8 +51,9 @@ class GraphWriter:
             return self.constant(value.astype(np.float32))
         return self.node("Cast", self.constant(value.astype(np.float16)), to=TensorProto.FLOAT)
 
-    def conv(self, x: str, layer: nn.Conv2d, weight: NDArray | None = None) -> str:
+    def conv(self, x: str, layer: nn.Module, weight: NDArray | None = None) -> str:
         """A convolution with its bias; `weight` overrides the layer's own."""
+        assert isinstance(layer, nn.Conv2d)
         value = layer.weight.detach().numpy() if weight is None else weight
         kernel, stride, pad = value.shape[-1], layer.stride[0], int(layer.padding[0])
         assert layer.bias is not None
@@ -79,8 +82,9 @@ class GraphWriter:
             x = self.residual_block(x, block)
         return x
 
-    def upsample(self, x: str, layer: Upsample) -> str:
+    def upsample(self, x: str, layer: nn.Module) -> str:
         """1x1 convolution and pixel shuffle by 2."""
+        assert isinstance(layer, Upsample)
         return self.node("DepthToSpace", self.conv(x, layer.conv), blocksize=2, mode="CRD")
 
     def head(self, x: str, head: nn.Module) -> str:

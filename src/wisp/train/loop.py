@@ -8,10 +8,11 @@ import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -24,7 +25,7 @@ from wisp.train.networks import TokenPyramid
 from wisp.train.preview import load_preview, preview_psnr
 from wisp.train.recipe import Recipe, StageConfig
 
-
+_Module = TypeVar("_Module", bound=nn.Module)
 BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
 
 
@@ -68,24 +69,36 @@ def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
         ours.copy_(theirs)
 
 
+def _channels_last(module: _Module) -> _Module:
+    """Weights in the layout that CPUs and GPUs convolve fastest in reduced precision."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return module
+
+
 class Trainer:
     """One run of one recipe. `train()` returns when the minutes are spent."""
 
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
         if any(s.feature_weight for s in recipe.stages) and options.weights is None:
-            raise UsageError("this recipe trains with a feature network: give the folder of its weights with --weights")
+            raise UsageError(
+                "this recipe trains with a feature network: give the folder of its weights with --weights"
+            )
         self.recipe, self.options = recipe, options
         if options.threads:
             torch.set_num_threads(options.threads)
         name = options.device
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+        self.device = torch.device(
+            ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+        )
         torch.manual_seed(recipe.seed)
-        self.model = TokenPyramid(recipe.model).to(self.device, memory_format=torch.channels_last)
+        self.model = _channels_last(TokenPyramid(recipe.model).to(self.device))
         self.average = deepcopy(self.model).requires_grad_(False)
         self.progress = Progress()
         self.features = None
         if options.weights is not None:
-            self.features = FeatureLoss(options.weights).to(self.device, memory_format=torch.channels_last)
+            self.features = _channels_last(FeatureLoss(options.weights).to(self.device))
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
         self.sampler = CropSampler(pictures, recipe.data, recipe.seed)
         self.preview = load_preview(options.preview, 8) if options.preview else []
@@ -175,7 +188,12 @@ class Trainer:
         self.options.run.mkdir(parents=True, exist_ok=True)
         writer = SummaryWriter(str(self.options.run / "tensorboard"))
         budget = self.options.minutes * 60
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+        )
         try:
             with Bar(*columns, refresh_per_second=1) as bar:
                 while self.progress.stage < len(self.recipe.stages) and not self._exhausted():
@@ -190,7 +208,7 @@ class Trainer:
 
     def _train_stage(self, stage: StageConfig, seconds: float, bar: Bar, writer: SummaryWriter) -> None:
         progress, options = self.progress, self.options
-        task = bar.add_task(stage.name, total=seconds, note="", completed=progress.stage_seconds)
+        task = bar.add_task(stage.name, total=seconds, note="", completed=int(progress.stage_seconds))
         saved = previewed = logged = time.monotonic()
         sums: dict[str, float] = {}
         count = 0

@@ -52,7 +52,9 @@ def initialise(module: nn.Module) -> None:
     for layer in module.modules():
         if isinstance(layer, ResidualBlock):
             with torch.no_grad():
-                layer.project.weight.mul_(0.3)  # a sum of two branches would double the variance at each block
+                layer.project.weight.mul_(
+                    0.3
+                )  # a sum of two branches would double the variance at each block
 
 
 def _blocks(channels: int, count: int) -> nn.Sequential:
@@ -195,7 +197,9 @@ class TokenPyramid(nn.Module):
         self.heads = nn.ModuleList(
             [LatentHead(w32, 0, d32), LatentHead(w16, self.CONTEXT, d16), LatentHead(w8, self.CONTEXT, d8)]
         )
-        self.contexts = nn.ModuleList([ContextUp(d32, self.CONTEXT), ContextUp(self.CONTEXT + d16, self.CONTEXT)])
+        self.contexts = nn.ModuleList(
+            [ContextUp(d32, self.CONTEXT), ContextUp(self.CONTEXT + d16, self.CONTEXT)]
+        )
         self.quantizers = nn.ModuleList(
             OrderedQuantizer(d, g, config.codebook_size, kind)
             for d, g, kind in zip(config.latent_channels, config.groups, config.kinds, strict=True)
@@ -216,7 +220,9 @@ class TokenPyramid(nn.Module):
             if i < 2:
                 full = torch.full_like(level.latent[:, :1], self.config.groups[i], dtype=torch.int64)
                 known = level.straight_through(full)
-                context = self.contexts[i](known if context is None else torch.cat([context.to(known.dtype), known], 1))
+                context = self.contexts[i](
+                    known if context is None else torch.cat([context.to(known.dtype), known], 1)
+                )
         return levels
 
     def decode(self, levels: list[QuantizedLevel], depth: Tensor) -> Tensor:

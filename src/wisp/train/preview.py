@@ -55,5 +55,6 @@ def preview_psnr(model: TokenPyramid, pictures: list[Tensor], depths: tuple[int,
     model.train(was_training)
     config = model.config
     return {
-        f"{nominal_bpp(d, config.strides, config.groups):.3f}": round(s / len(pictures), 3) for d, s in sums.items()
+        f"{nominal_bpp(d, config.strides, config.groups):.3f}": round(s / len(pictures), 3)
+        for d, s in sums.items()
     }

@@ -114,12 +114,16 @@ def load_recipe(path: Path) -> Recipe:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"expected a recipe at {path}, found nothing; recipes/ holds the released ones") from None
+        raise UsageError(
+            f"expected a recipe at {path}, found nothing; recipes/ holds the released ones"
+        ) from None
     except tomllib.TOMLDecodeError as fault:
         raise UsageError(f"{path}: expected TOML, found {fault}") from None
     model = _build(ModelConfig, table.pop("model", {}), f"{path} [model]")
     data = _build(DataConfig, table.pop("data", {}), f"{path} [data]")
     stages = tuple(_build(StageConfig, s, f"{path} [[stage]]") for s in table.pop("stage", []))
     if not stages or abs(sum(s.share for s in stages) - 1) > 1e-6:
-        raise UsageError(f"{path}: expected [[stage]] tables whose shares sum to 1, found {[s.share for s in stages]}")
+        raise UsageError(
+            f"{path}: expected [[stage]] tables whose shares sum to 1, found {[s.share for s in stages]}"
+        )
     return _build(Recipe, {**table, "model": model, "data": data, "stages": stages}, str(path))

@@ -14,7 +14,7 @@ import torch
 from onnx import TensorProto, helper
 
 from wisp.train.graph import GraphWriter, space_to_depth_weight
-from wisp.train.networks import TokenPyramid
+from wisp.train.networks import ContextUp, LatentHead, TokenPyramid
 from wisp.train.quantizer import OrderedQuantizer
 
 
@@ -35,7 +35,10 @@ def _quantize(writer: GraphWriter, latent: str, quantizer: OrderedQuantizer) -> 
     errors.append(writer.node("ReduceSum", writer.node("Mul", residual, residual), axis, keepdims=0))
     total = writer.node("Transpose", writer.node("Sub", rows, residual), perm=[0, 3, 1, 2])
     one = writer.constant(np.array([1], np.int64))
-    stacked = [writer.node("Concat", *(writer.node("Unsqueeze", t, one) for t in part), axis=1) for part in (tokens, errors)]
+    stacked = [
+        writer.node("Concat", *(writer.node("Unsqueeze", t, one) for t in part), axis=1)
+        for part in (tokens, errors)
+    ]
     return stacked[0], stacked[1], total
 
 
@@ -55,17 +58,19 @@ def analysis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
     context: str | None = None
     for i, features in enumerate((f32, f16, f8)):
         head, quantizer = pyramid.heads[i], pyramid.quantizers[i]
+        assert isinstance(head, LatentHead)
         assert isinstance(quantizer, OrderedQuantizer)
         mixed = features if context is None else w.node("Concat", features, context, axis=1)
         latent = w.conv(w.activate(w.conv(mixed, head.mix)), head.out)
         tokens, errors, total = _quantize(w, latent, quantizer)
-        sizes = [1, quantizer.groups, f"h{i}", f"w{i}"]
+        sizes: list[int | str | None] = [1, quantizer.groups, f"h{i}", f"w{i}"]
         outputs[tokens] = helper.make_tensor_value_info(f"tokens_{i}", TensorProto.UINT8, sizes)
         sizes = [1, quantizer.groups + 1, f"h{i}", f"w{i}"]
         outputs[errors] = helper.make_tensor_value_info(f"errors_{i}", TensorProto.FLOAT, sizes)
         if i < 2:
             known = total if context is None else w.node("Concat", context, total, axis=1)
             up = pyramid.contexts[i]
+            assert isinstance(up, ContextUp)
             context = w.upsample(w.activate(w.conv(known, up.conv)), up.up)
     return w.model("analysis", [image], outputs)
 
@@ -77,7 +82,9 @@ def synthesis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
     absent = w.constant(np.array(pyramid.config.codebook_size, np.int32))
     for i, module in enumerate(pyramid.quantizers):
         assert isinstance(module, OrderedQuantizer)
-        tokens = helper.make_tensor_value_info(f"tokens_{i}", TensorProto.INT32, [1, module.groups, f"h{i}", f"w{i}"])
+        tokens = helper.make_tensor_value_info(
+            f"tokens_{i}", TensorProto.INT32, [1, module.groups, f"h{i}", f"w{i}"]
+        )
         inputs.append(tokens)
         total = ""
         for group in range(module.groups):

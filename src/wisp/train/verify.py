@@ -49,7 +49,7 @@ class VerifyReport:
         return agree and close and self.tokens_survive and self.writes_alike
 
 
-def test_picture(height: int = 256, width: int = 384, seed: int = 7) -> NDArray[np.uint8]:
+def example_picture(height: int = 256, width: int = 384, seed: int = 7) -> NDArray[np.uint8]:
     """A picture (H, W, 3) uint8 with smooth shading, edges and texture, the same everywhere."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     random = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def test_picture(height: int = 256, width: int = 384, seed: int = 7) -> NDArray[
 def verify_bundle(folder: Path, run: Path | None = None) -> VerifyReport:
     """Compare the bundle in `folder` with the checkpoint it came from (if given) and with itself."""
     bundle = Bundle(folder)
-    pixels = test_picture()
+    pixels = example_picture()
     analysed = analyse(bundle, pixels)
     agreement: tuple[float, ...] | None = None
     difference: float | None = None
@@ -96,7 +96,8 @@ def _synthesis_difference(bundle: Bundle, network: torch.nn.Module, tokens: obje
     from wisp.train.networks import TokenPyramid as Network
     from wisp.train.quantizer import OrderedQuantizer
 
-    assert isinstance(tokens, TokenPyramid) and isinstance(network, Network)
+    assert isinstance(tokens, TokenPyramid)
+    assert isinstance(network, Network)
     latents, masks = [], []
     for plane, module in zip(tokens.planes, network.quantizers, strict=True):
         assert isinstance(module, OrderedQuantizer)
@@ -105,5 +106,7 @@ def _synthesis_difference(bundle: Bundle, network: torch.nn.Module, tokens: obje
         assert isinstance(total, torch.Tensor)
         latents.append(total.permute(2, 0, 1)[None])
         masks.append(torch.ones(1, *plane.shape))
-    wanted = ((network.synthesis(latents, masks) + 1) * 127.5).round().clamp(0, 255)[0].permute(1, 2, 0).numpy()
+    wanted = (
+        ((network.synthesis(latents, masks) + 1) * 127.5).round().clamp(0, 255)[0].permute(1, 2, 0).numpy()
+    )
     return float(np.abs(wanted - synthesise(bundle, tokens).astype(np.float32)).mean())
