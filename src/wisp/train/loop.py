@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -17,10 +18,12 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from wisp.errors import UsageError
+from wisp.train import parallel
 from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import sample_depths
 from wisp.train.feature_loss import FeatureLoss
+from wisp.train.lattice_loss import lattice_power
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import load_preview, preview_psnr
 from wisp.train.recipe import Recipe, StageConfig
@@ -92,6 +95,7 @@ class Trainer:
         self.device = torch.device(
             ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
         )
+        self.rank = parallel.start(self.device)
         torch.manual_seed(recipe.seed)
         self.model = _channels_last(TokenPyramid(recipe.model).to(self.device))
         self.average = deepcopy(self.model).requires_grad_(False)
@@ -100,8 +104,8 @@ class Trainer:
         if options.weights is not None:
             self.features = _channels_last(FeatureLoss(options.weights).to(self.device))
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
-        self.sampler = CropSampler(pictures, recipe.data, recipe.seed)
-        self.preview = load_preview(options.preview, 8) if options.preview else []
+        self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank)
+        self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
         self._start_optimizer(recipe.stages[0])
         if options.resume:
             self._restore(load_checkpoint(options.run))
@@ -124,9 +128,14 @@ class Trainer:
             group["betas"] = BETAS
         self.sampler.random.bit_generator.state = state["sampler"]
         torch.set_rng_state(state["torch_rng"])
+        if self.rank:
+            torch.manual_seed(self.progress.total_step * 64 + self.rank)
+            self.sampler.random = np.random.default_rng(self.progress.total_step * 64 + self.rank)
 
     def save(self, name: str = FILE_NAME) -> None:
-        """Write a checkpoint into the run's folder."""
+        """Write a checkpoint into the run's folder (rank 0 only)."""
+        if self.rank:
+            return
         save_checkpoint(
             self.options.run,
             name,
@@ -146,11 +155,17 @@ class Trainer:
             levels = self.model.encode(x)
             x_hat = self.model.decode(levels, depth.to(self.device))
             errors = (x_hat.float() - x).square().mean((1, 2, 3))
-            relative = (errors / self._usual(base, errors.detach())).mean()
+            usual = self._usual(base, errors.detach())
+            relative = (errors / usual).mean()
             mse = errors.mean()
+            parts = {"mse": float(mse.detach())}
             commitment = torch.stack([level.commitment for level in levels]).mean()
             total = stage.mse_weight * relative + stage.commitment_weight * commitment
-            parts = {"mse": float(mse.detach()), "commitment": float(commitment.detach())}
+            parts["commitment"] = float(commitment.detach())
+            if stage.lattice_weight:
+                power = (lattice_power(x, x_hat) / usual).mean()
+                total = total + stage.lattice_weight * power
+                parts["lattice"] = float(power.detach())
             if stage.feature_weight and self.features is not None:
                 distance = self.features(x, x_hat)
                 total = total + stage.feature_weight * distance
@@ -176,9 +191,11 @@ class Trainer:
         loss, parts = self.loss(x, stage)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        parallel.average_gradients(self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if math.isfinite(float(norm)):
             self.optimizer.step()
+        parallel.follow_first(self.model.quantizers.buffers())
         decay = min(self.recipe.ema_decay, (1 + self.progress.total_step) / (10 + self.progress.total_step))
         update_average(self.average, self.model, decay)
         return {"loss": float(loss.detach()), "norm": float(norm), **parts}
@@ -217,14 +234,14 @@ class Trainer:
             for key, value in self.step(stage, progress.stage_seconds / seconds).items():
                 sums[key] = sums.get(key, 0.0) + value
             count += 1
-            spent = time.monotonic() - started
+            spent = parallel.seconds_of_first(time.monotonic() - started)
             progress.stage_seconds += spent
             progress.total_seconds += spent
             progress.stage_step += 1
             progress.total_step += 1
             bar.update(task, completed=progress.stage_seconds)
             now = time.monotonic()
-            if now - logged > 30 or count >= 500:
+            if self.rank == 0 and (now - logged > 30 or count >= 500):
                 means = {key: value / count for key, value in sums.items()}
                 for key, value in means.items():
                     writer.add_scalar(key, value, progress.total_step)

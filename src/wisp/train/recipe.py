@@ -61,6 +61,7 @@ class StageConfig:
     """One leg of the training, with its own learning-rate arc.
 
     loss = mse_weight * mean over crops of (MSE / usual MSE at the crop's depth)
+         + lattice_weight * mean over crops of (lattice power / usual MSE at the crop's depth)
          + feature_weight * feature distance + commitment_weight * commitment
 
     Dividing by the usual (running mean) MSE of a depth is, to first order, optimising the mean of the logarithm,
@@ -78,6 +79,7 @@ class StageConfig:
     final_lr_ratio: float = 0.03
     mse_weight: float = 0.3
     feature_weight: float = 0.0
+    lattice_weight: float = 0.0
     commitment_weight: float = 0.25
     frozen_tokens: bool = False
 

@@ -1,0 +1,82 @@
+"""The released default model on real photographs: budgets, bounds on pixels, and Kodak when it lies beside."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import wisp
+from wisp.codecs import DEFAULT_MODEL, ENTRIES, codec_for_model, decode_tokens
+
+KODAK = Path(__file__).parent.parent.parent / "shared" / "eval" / "kodak"
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Image.Image:
+    data = importlib.resources.files("wisp.cli") / "photograph" / "coffee.png"
+    with importlib.resources.as_file(data) as path, Image.open(path) as image:
+        return image.convert("RGB")
+
+
+def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    mse_u8 = ((a.astype(np.float64) - b) ** 2).mean()
+    return float(10 * np.log10(255**2 / mse_u8))
+
+
+def test_numbers_and_names_are_used_once() -> None:
+    assert len({e.number for e in ENTRIES}) == len(ENTRIES) == len({e.name for e in ENTRIES})
+    assert codec_for_model().bundle.config.name == DEFAULT_MODEL
+
+
+def test_the_bundle_is_small_enough_for_the_wheel() -> None:
+    assert codec_for_model().bundle.num_bytes <= 24_000_000
+
+
+@pytest.mark.parametrize("size", [500, 1000, 2000, 4000, 8000])
+def test_budgets_on_a_photograph(photograph: Image.Image, size: int) -> None:
+    data = wisp.compress(photograph, size=size)
+    assert 0.97 * size <= len(data) <= size
+    assert wisp.decompress(data).size == photograph.size
+
+
+def test_more_bytes_look_better(photograph: Image.Image) -> None:
+    pixels = np.asarray(photograph)
+    quality = [psnr_db(pixels, np.asarray(wisp.decompress(wisp.compress(photograph, size=s)))) for s in (400, 2000, 12000)]
+    assert quality == sorted(quality)
+    assert quality[1] > 20  # a floor, far below what is measured in results/
+    assert quality[2] > 22
+
+
+def test_overhead_of_an_ordinary_photo_is_eight_bytes(photograph: Image.Image) -> None:
+    info = wisp.read_info(wisp.compress(photograph, size=2000))
+    assert info.header_num_bytes == 8
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_flat_pictures_stay_small(level: int, photograph: Image.Image) -> None:
+    flat = wisp.compress(np.full((400, 600, 3), level, np.uint8), size=20000)
+    assert len(flat) < 0.5 * len(wisp.compress(photograph, size=20000))
+
+
+def test_tokens_do_not_depend_on_threads(photograph: Image.Image) -> None:
+    data = wisp.compress(photograph, size=2000, threads=1)
+    other = wisp.compress(photograph, size=2000, threads=2)
+    assert decode_tokens(data, threads=1) == decode_tokens(data, threads=2)
+    assert decode_tokens(other, threads=1) == decode_tokens(other, threads=2)
+
+
+@pytest.mark.skipif(not KODAK.is_dir(), reason="the Kodak pictures do not lie beside the checkout")
+@pytest.mark.parametrize("name", ["kodim03.png", "kodim13.png", "kodim19.png"])
+def test_budgets_on_kodak(name: str) -> None:
+    with Image.open(KODAK / name) as opened:
+        image = opened.convert("RGB")
+    for size in (500, 2000, 8000):
+        data = wisp.compress(image, size=size)
+        assert 0.97 * size <= len(data) <= size
+    decoded = np.asarray(wisp.decompress(data))
+    assert psnr_db(np.asarray(image), decoded) > 18
