@@ -120,10 +120,10 @@ def test_calm_regions_weigh_more() -> None:
 def test_roi_weights() -> None:
     mask = np.zeros((64, 96), np.uint8)
     mask[:20, :20] = 255
-    weights = roi_weights(mask, 64, 96, 2, 3, 5.0)
+    weights = roi_weights(mask, 64, 96, 32, 5.0)
     assert weights.tolist() == [[5, 1, 1], [1, 1, 1]]
-    assert roi_weights(np.full((2, 3), 255, np.uint8), 640, 960, 20, 30).min() == 8
+    assert roi_weights(np.full((2, 3), 255, np.uint8), 640, 960, 32, 8.0).tolist() == [[8.0] * 30] * 20
     with pytest.raises(UsageError, match="shape"):
-        roi_weights(mask, 96, 64, 3, 2)
+        roi_weights(mask, 96, 64, 32, 8.0)
     with pytest.raises(UsageError, match="strength"):
-        roi_weights(mask, 64, 96, 2, 3, 0.5)
+        roi_weights(mask, 64, 96, 32, 0.5)

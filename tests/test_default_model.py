@@ -46,7 +46,10 @@ def test_budgets_on_a_photograph(photograph: Image.Image, size: int) -> None:
 
 def test_more_bytes_look_better(photograph: Image.Image) -> None:
     pixels = np.asarray(photograph)
-    quality = [psnr_db(pixels, np.asarray(wisp.decompress(wisp.compress(photograph, size=s)))) for s in (400, 2000, 12000)]
+    quality = [
+        psnr_db(pixels, np.asarray(wisp.decompress(wisp.compress(photograph, size=s))))
+        for s in (400, 2000, 12000)
+    ]
     assert quality == sorted(quality)
     assert quality[1] > 20  # a floor, far below what is measured in results/
     assert quality[2] > 22

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from PIL import Image
 
 from wisp.errors import UsageError
 from wisp.runtime import Bundle
+from wisp.train.checkpoint import load_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import sample_depths
 from wisp.train.feature_loss import FeatureLoss
+from wisp.train.lattice_loss import lattice_power
 from wisp.train.loop import RunOptions, Trainer, learning_rate
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import nominal_bpp
@@ -169,6 +172,29 @@ def test_a_resumed_run_goes_on_exactly(
     assert resumed.progress.total_step == 6
     pairs = zip(straight.model.state_dict().values(), resumed.model.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_frozen_stage_leaves_the_tokens_alone(pictures: Path, tmp_path: Path) -> None:
+    from tiny_bundle import tiny_recipe
+
+    stages = (StageConfig("first", 0.5, learning_rate=3e-3), StageConfig("second", 0.5, frozen_tokens=True))
+    recipe = replace(tiny_recipe(), stages=stages)
+    trainer = Trainer(recipe, RunOptions(pictures, tmp_path / "run", minutes=0.04, device="cpu", threads=1))
+    trainer.train()
+    first = load_checkpoint(tmp_path / "run" / "first.pt")["average"]
+    second = load_checkpoint(tmp_path / "run" / "second.pt")["average"]
+    changed = {name.split(".")[0] for name in first if not torch.equal(first[name], second[name])}
+    assert changed == {"synthesis"}
+
+
+def test_a_lattice_is_priced_and_noise_is_not() -> None:
+    x = torch.zeros(2, 3, 128, 128)
+    noise = 0.1 * torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    grid = torch.zeros_like(x)
+    grid[..., ::4] = 0.1
+    assert torch.allclose(lattice_power(x, noise), torch.full((2,), 0.01 / 64), rtol=0.2)
+    assert (lattice_power(x, grid) > 10 * lattice_power(x, noise)).all()
+    assert (lattice_power(x, torch.full_like(x, 0.3)) < 1e-12).all()
 
 
 def test_a_bundle_says_what_it_is(tiny_model: Path) -> None:

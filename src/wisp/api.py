@@ -14,14 +14,13 @@ from PIL import Image
 from wisp.codecs import ENTRIES, Roi, codec_for_file, codec_for_model
 from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
 from wisp.container.header import Header
-from wisp.errors import Corrupt, UsageError
+from wisp.errors import BitstreamError, Corrupt, UsageError
 from wisp.imaging import Picture, open_picture, to_picture
 from wisp.rate import make_target
 from wisp.types import ImageInfo, Reconstruction
 
 ImageLike = Image.Image | NDArray[Any]
 Alpha = Literal["white", "keep"]
-MAX_CHUNK_NUM_BYTES = 16 << 20
 
 
 def compress(
@@ -58,7 +57,8 @@ def compress(
         ImageError: the picture cannot be used.
         BudgetError: no file is that small; it carries the smallest size that works.
         ModelError: the model is unknown, missing or broken.
-        UsageError: options contradict each other.
+        LimitExceeded: too many pixels, or more metadata than a file may hold.
+        UsageError: options contradict each other, or are out of range.
     """
     target = make_target(size, bpp, quality)
     picture = image if isinstance(image, Picture) else to_picture(image, alpha=alpha, keep_exif=keep_exif)
@@ -95,14 +95,12 @@ def reconstruct(
         data: the whole file.
         max_pixels: larger pictures are refused before anything is allocated.
     """
+    data = _as_bytes(data)
     file = unpack_file(data, max_pixels)
     codec = codec_for_file(file.header.model_number, model, threads)
     pyramid = codec.decode_tokens(file)
     alpha = _unpack_alpha(file.chunks, file.header)
-    pixels = codec.synthesise(file, pyramid)
-    image = Image.fromarray(pixels)
-    if file.header.greyscale:
-        image = image.convert("L")
+    image = _as_image(codec.synthesise(file, pyramid), file.header.greyscale)
     if alpha is not None:
         image.putalpha(alpha)
     exif = next((c.data for c in file.chunks if c.type == ChunkType.EXIF), None)
@@ -115,6 +113,7 @@ def read_info(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:
     Raises:
         BitstreamError: the front of the file is at fault.
     """
+    data = _as_bytes(data)
     header, chunks, payload_num_bytes = read_header(data, max_pixels)
     names = {entry.number: entry.name for entry in ENTRIES}
     overhead = sum(len(c.data) for c in chunks)
@@ -136,7 +135,7 @@ def read_info(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:
 
 def to_text(data: bytes) -> str:
     """A file as one line of letters and digits that survives being pasted; 200 bytes become 274 characters."""
-    return wrap_text(data)
+    return wrap_text(_as_bytes(data))
 
 
 def from_text(text: str) -> bytes:
@@ -158,6 +157,19 @@ def open_image(
         ImageError: unreadable, empty or of an unsupported kind; one line that says what was found.
     """
     return open_picture(source, alpha=alpha, keep_exif=keep_exif)
+
+
+def _as_bytes(data: object) -> bytes:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        kind = type(data).__name__
+        raise UsageError(f"expected the bytes of a wisp file, found {kind}; read the file first")
+    return bytes(data)
+
+
+def _as_image(pixels_u8: NDArray[np.uint8], greyscale: bool) -> Image.Image:
+    """(H, W, 3) uint8 -> mode RGB or L. In its own function, so that the array ends before alpha is added."""
+    image = Image.fromarray(pixels_u8)
+    return image.convert("L") if greyscale else image
 
 
 def _mask_u8(roi: ImageLike) -> NDArray[np.uint8]:
@@ -183,10 +195,15 @@ def _unpack_alpha(chunks: tuple[Chunk, ...], header: Header) -> Image.Image | No
         return None
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
-            if opened.size != (header.width, header.height) or opened.mode != "L":
+            if opened.size != (header.width, header.height) or opened.mode != "L" or data[24:26] != b"\x08\0":
                 raise Corrupt(
-                    f"expected an alpha plane of {header.width}x{header.height}, found {opened.mode} {opened.size}"
+                    f"expected an alpha plane of {header.width}x{header.height}, 8-bit grey, "
+                    f"found {opened.mode} {opened.width}x{opened.height} of {data[24]} bits; the file is damaged"
                 )
-            return opened.copy()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
-        raise Corrupt(f"expected an alpha plane as PNG, found: {fault}; the file is damaged") from None
+            opened.load()
+            return Image.fromarray(np.asarray(opened))
+    except BitstreamError:
+        raise
+    except Exception as fault:  # Pillow's decoder raises a dozen kinds for damaged data
+        text = " ".join(str(fault).split())
+        raise Corrupt(f"expected an alpha plane as PNG, found: {text}; the file is damaged") from None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from numbers import Real
 
 from wisp.errors import UsageError
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(B|kB|KB|k|K|KiB|MB|M|MiB)?\s*")
 _UNIT = {None: 1, "B": 1, "k": 1000, "K": 1000, "kB": 1000, "KB": 1000, "KiB": 1024}
 _UNIT |= {"M": 1_000_000, "MB": 1_000_000, "MiB": 1 << 20}
+_ENDLESS = 1 << 48  # bytes: no file comes near, and the arithmetic of a budget stays within doubles
 
 
 def rate_bpp(num_bytes: int, width: int, height: int) -> float:
@@ -24,7 +26,7 @@ def parse_size(text: str) -> int:
         UsageError: not a size, or below one byte.
     """
     match = _SIZE.fullmatch(text)
-    num_bytes = int(float(match[1]) * _UNIT[match[2]]) if match else 0
+    num_bytes = int(min(float(match[1]) * _UNIT[match[2]], _ENDLESS)) if match else 0
     if num_bytes < 1:
         raise UsageError(f"expected a size such as 200, 2kB or 1.5KiB, found {text!r}")
     return num_bytes
@@ -48,20 +50,22 @@ class Target:
         given = [n for n in ("size", "bpp", "quality") if getattr(self, n) is not None]
         if len(given) != 1:
             raise UsageError(f"expected one of size, bpp and quality, found {given or 'none'}; give just one")
-        if self.size is not None and (
-            isinstance(self.size, bool) or int(self.size) != self.size or self.size < 1
-        ):
+        if self.size is not None and not (_is_number(self.size) and self.size >= 1 and self.size % 1 == 0):
             raise UsageError(f"expected size to be a whole number of bytes from 1 up, found {self.size!r}")
-        if self.bpp is not None and not 0 < self.bpp < 1000:
+        if self.bpp is not None and not (_is_number(self.bpp) and 0 < self.bpp < 1000):
             raise UsageError(f"expected bpp to be above 0 and below 1000, found {self.bpp!r}")
-        if self.quality is not None and not 0 <= self.quality <= 100:
+        if self.quality is not None and not (_is_number(self.quality) and 0 <= self.quality <= 100):
             raise UsageError(f"expected quality from 0 to 100, found {self.quality!r}")
 
     def budget(self, width: int, height: int) -> int | None:
         """Most bytes the file may have for a picture of width x height pixels; None when quality decides."""
         if self.bpp is not None:
             return max(1, int(self.bpp * width * height / 8 + 1e-9))
-        return self.size
+        return None if self.size is None else int(min(self.size, _ENDLESS))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def make_target(size: int | str | None, bpp: float | None, quality: float | None) -> Target:

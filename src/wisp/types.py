@@ -26,8 +26,8 @@ class ImageInfo:
         format_version: of the container.
         num_bytes: the whole file.
         payload_num_bytes: tokens and grain map.
-        header_num_bytes: header and check.
-        chunks: (name, bytes) of every metadata chunk.
+        header_num_bytes: everything else: header, check, and what frames the chunks.
+        chunks: (name, bytes of data) of every metadata chunk.
         has_alpha: an alpha plane is among them.
     """
 

@@ -16,26 +16,42 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-REGION = 32
+from wisp.imaging.padding import pad_to_multiple
+from wisp.imaging.tiles import REGION
+
+BAND_ROWS = 32  # regions down that are worked on at once: bounds memory for large pictures
 FLOOR = 20.0  # squared grey levels: keeps the noise of flat regions from looking important
 INVISIBLE = 3 * REGION**2 * 1.0  # a region's squared error at 48 dB: nobody sees what lies below
 CALM_DETAIL = 1e-6  # relative: below this a probe's gain is rounding
 
 
 def region_weights(pixels_u8: NDArray[np.uint8], masking: float) -> NDArray[np.float64]:
-    """(H, W, 3) uint8, padded -> (rows, cols) weights, about 1 on average for ordinary photographs."""
-    luma = pixels_u8.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    blocks = _blocks(luma)
-    variance = blocks.var((1, 3)).astype(np.float64)
-    weights: NDArray[np.float64] = ((variance + FLOOR) / 500.0) ** -masking
+    """(H, W, 3) uint8 -> (rows, cols) weights, about 1 on average for ordinary photographs.
+
+    Sides that are no multiples of a region count as padded by their last row and column.
+    """
+    luma_weights = np.array([0.299, 0.587, 0.114], np.float32)
+    bands = []
+    for band in _bands(len(pixels_u8)):
+        luma = pad_to_multiple(pixels_u8[band], REGION).astype(np.float32) @ luma_weights
+        bands.append(_blocks(luma).var((1, 3)).astype(np.float64))
+    weights: NDArray[np.float64] = ((np.concatenate(bands) + FLOOR) / 500.0) ** -masking
     return weights
 
 
 def region_distortions(original_u8: NDArray[np.uint8], decoded_u8: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Sum over each region of the squared error of all channels: (H, W, 3) twice -> (rows, cols)."""
-    difference = original_u8.astype(np.float32) - decoded_u8
-    out: NDArray[np.float64] = _blocks((difference * difference).sum(2)).sum((1, 3)).astype(np.float64)
-    return out
+    """Sum over each region of the squared error of all channels: (H, W, 3) twice, padded -> (rows, cols)."""
+    bands = []
+    for band in _bands(len(original_u8)):
+        difference = original_u8[band].astype(np.float32) - decoded_u8[band]
+        difference *= difference
+        bands.append(_blocks(difference.sum(2)).sum((1, 3)).astype(np.float64))
+    return np.concatenate(bands)
+
+
+def _bands(height: int) -> list[slice]:
+    step = BAND_ROWS * REGION
+    return [slice(top, min(top + step, height)) for top in range(0, height, step)]
 
 
 def _blocks(plane: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -98,20 +98,18 @@ def choose_depths(
     return depths
 
 
-def allocate(
-    demand: Demand, budget_bits: float, exact_bits: Callable[[DepthArray], float] | None = None
-) -> DepthArray:
+def allocate(demand: Demand, budget_bits: float) -> DepthArray:
     """The grain map that spends at most `budget_bits` best.
-
-    Args:
-        exact_bits: overrides the estimate of a map's total bits.
 
     Returns:
         (rows, cols) uint8 depths, 1..N. When even the smallest map costs more than the budget, the
         smallest map is returned, and the caller sees from its size that the budget cannot be met.
     """
     cumulative = demand.cumulative_bits()
-    price = exact_bits or (lambda depths: demand.total_bits(depths, cumulative))
+
+    def price(depths: DepthArray) -> float:
+        return demand.total_bits(depths, cumulative)
+
     smallest = np.full(demand.token_bits.shape[1:], MIN_DEPTH, np.uint8)
     best = smallest
     low, high = 1e-12, 1e12

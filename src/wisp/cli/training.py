@@ -77,6 +77,9 @@ def export_command(
     image_limit: Annotated[
         int, typer.Option(min=1, metavar="N", help="Photographs on which the tables are fitted.")
     ] = 1200,
+    card_notes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Markdown for the end of the model card.")
+    ] = None,
     force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -94,6 +97,7 @@ def export_command(
             force=force,
             image_limit=image_limit,
             name=name,
+            card_notes=card_notes.read_text(encoding="utf-8") if card_notes else "",
             note=(lambda text: None) if quiet else say,
         )
     show(f"{report.folder}: {report.num_bytes} bytes")

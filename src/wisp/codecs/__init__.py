@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from wisp.codecs.registry import DEFAULT_MODEL, ENTRIES, ModelEntry, entry_by_na
 from wisp.codecs.token_pyramid import Roi, TokenPyramidCodec
 from wisp.container import MAX_PIXELS, unpack_file
 from wisp.errors import ModelMismatch, ModelNotFound
-from wisp.runtime import Bundle, find_bundle
+from wisp.runtime import CONFIG_NAME, Bundle, find_bundle
 from wisp.tokens.pyramid import TokenPyramid
 
 __all__ = [
@@ -42,13 +43,19 @@ def codec_for_model(model: str | Path | None = None, threads: int | None = None)
     Raises:
         UnknownModel, ModelNotFound, ModelMismatch: as the registry and the bundle find.
     """
-    if isinstance(model, Path) or (model is not None and (Path(model) / "config.json").is_file()):
+    if isinstance(model, Path) or (model and os.path.isfile(os.path.join(model, CONFIG_NAME))):
         folder = Path(model)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise ModelNotFound(f"expected a model bundle at {folder}, found nothing")
         return _codec_of_folder(folder.resolve(), threads)
-    entry = entry_by_name(model or DEFAULT_MODEL)
-    return _codec_of_folder(find_bundle(entry.name).folder, threads)
+    entry = entry_by_name(DEFAULT_MODEL if model is None else model)
+    codec = _codec_of_folder(find_bundle(entry.name).folder, threads)
+    found = codec.bundle.config.model_number
+    if found != entry.number:
+        raise ModelMismatch(
+            f"expected model number {entry.number} in {codec.bundle.folder}, found {found}; reinstall {entry.name}"
+        )
+    return codec
 
 
 def codec_for_file(

@@ -22,6 +22,8 @@ from wisp.errors import ModelMismatch
 from wisp.tokens.contexts import Context, context_values
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
 
+TOKENS = 256  # size of every codebook
+
 
 @dataclass(frozen=True)
 class Payload:
@@ -39,24 +41,44 @@ class PyramidEntropyModel:
         tables: Mapping[str, NDArray[Any]],
         contexts: Sequence[Sequence[tuple[int, int, bool]]],
         groups: Sequence[int],
+        strides: Sequence[int] | None = None,
     ) -> None:
+        """Check and arrange.
+
+        Args:
+            tables: bias_P int16 (256,), table_P_I int8 (values, 256) and grain int16 by name.
+            contexts: for each place P of the order, (level, group, phase) of its tables.
+            groups: groups of each level.
+            strides: if given, the tables' numbers of rows are compared with what they call for.
+
+        Raises:
+            ModelMismatch: a table is missing, of another kind or shape, too large for 16 bits, or looks at
+                tokens that are not decoded before.
+        """
         count = sum(groups)
+        order = [(level, group) for level, many in enumerate(groups) for group in range(many)]
         self.contexts = [tuple(Context(*c) for c in place) for place in contexts]
         try:
             self.places = [
                 GroupTables(
-                    tables[f"bias_{place}"].astype(np.int16),
+                    tables[f"bias_{place}"].astype(np.int16, casting="safe"),
                     tuple(
-                        tables[f"table_{place}_{i}"].astype(np.int8) for i in range(len(self.contexts[place]))
+                        tables[f"table_{place}_{i}"].astype(np.int8, casting="safe")
+                        for i in range(len(self.contexts[place]))
                     ),
                 )
                 for place in range(count)
             ]
-            grain_logits = tables["grain"].astype(np.int16)
+            grain_logits = tables["grain"].astype(np.int16, casting="safe")
         except (KeyError, IndexError) as fault:
             raise ModelMismatch(
                 f"expected integer tables for {count} groups, found none for {fault}"
             ) from None
+        except TypeError as fault:
+            raise ModelMismatch(f"expected 8- and 16-bit integer tables, found: {fault}") from None
+        for place, (level, group) in enumerate(order):
+            known = set(order[:place])
+            _check_place(self.places[place], self.contexts[place], (level, group), known, strides)
         if grain_logits.shape != (count + 1, count + 1, count):
             raise ModelMismatch(f"expected grain tables for {count} depths, found shape {grain_logits.shape}")
         flat = frequencies(grain_logits.reshape(-1, count))
@@ -145,3 +167,28 @@ class PyramidEntropyModel:
                 left = int(decoder.decode(rows)[0]) + 1
                 padded[row, column] = left
         return padded[1:, 1:].copy()
+
+
+def _check_place(
+    tables: GroupTables,
+    contexts: Sequence[Context],
+    place: tuple[int, int],
+    known: set[tuple[int, int]],
+    strides: Sequence[int] | None,
+) -> None:
+    where = f"level {place[0]}, group {place[1]}"
+    peak = int(np.abs(tables.bias.astype(np.int32)).max(initial=0))
+    if tables.bias.shape != (TOKENS,) or 2 * peak + 255 * len(contexts) > np.iinfo(np.int16).max:
+        raise ModelMismatch(
+            f"expected {TOKENS} logits whose sums and differences fit 16 bits at {where}, "
+            f"found shape {tables.bias.shape} and {peak}"
+        )
+    for context, table in zip(contexts, tables.tables, strict=True):
+        if (context.level, context.group) not in known:
+            raise ModelMismatch(f"expected contexts that are decoded before {where}, found {context}")
+        if strides is None:
+            fits = len(table) % TOKENS == 0
+        else:
+            fits = len(table) == context.num_values(strides[context.level] // strides[place[0]])
+        if table.shape[1:] != (TOKENS,) or not fits:
+            raise ModelMismatch(f"expected a table for {context} at {where}, found shape {table.shape}")

@@ -1,24 +1,26 @@
 """Pixels to tokens and tokens to pixels with a bundle's networks, whole or in tiles.
 
-Pictures above a few megapixels are worked on in tiles whose surroundings (the halo) overlap, so memory
-stays bounded. No layer's statistics depend on the picture's size; a tile differs from the whole only
-through what lies beyond its halo.
+Pictures above WHOLE pixels are worked on in tiles whose surroundings (the halo) overlap, so memory stays
+bounded; padding to whole regions happens inside the tiles, so that no padded picture is ever whole. No
+layer's statistics depend on the picture's size; a tile differs from the whole only through what lies beyond
+its halo.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wisp.errors import ModelMismatch
-from wisp.imaging import Tile, plan_tiles
+from wisp.imaging import Tile, pad_to_multiple, padded_side, plan_tiles
 from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
 
-CORE = 1024  # pixels along each side of a tile's own part
-HALO = 64  # pixels of surroundings on each side
+CORE = 1536  # pixels along each side of a tile's own part
+HALO = 128  # pixels of surroundings on each side
 WHOLE = 1536 * 1024  # pictures up to this many pixels are not tiled
 
 
@@ -42,14 +44,14 @@ def _tiles(height: int, width: int) -> tuple[Tile, ...]:
 
 
 def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
-    """(H, W, 3) uint8, H and W multiples of the coarsest stride -> tokens and errors of every level."""
+    """(H, W, 3) uint8 -> tokens and errors of every level; the last row and column are repeated as padding."""
     strides, groups = bundle.config.strides, bundle.config.groups
-    height, width = pixels_u8.shape[:2]
+    height, width = (padded_side(side, strides[0]) for side in pixels_u8.shape[:2])
     shape = PyramidShape(height // strides[0], width // strides[0], strides, groups)
     planes = tuple(np.empty((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(groups))
     errors = tuple(np.empty((g + 1, shape.rows, shape.columns), np.float32) for g in groups)
     for tile in _tiles(height, width):
-        window = pixels_u8[tile.window_rows, tile.window_cols]
+        window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
         out = bundle.analysis.run({"image": window[None]})
         for i, stride in enumerate(strides):
             inner = tuple(_rescale(span, stride) for span in tile.core_in_window)
@@ -63,14 +65,28 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
     return Analysed(TokenPyramid(shape, planes, full), errors)
 
 
-def synthesise(bundle: Bundle, pyramid: TokenPyramid) -> NDArray[np.uint8]:
-    """Tokens -> (H, W, 3) uint8, H and W being the padded working size."""
+def synthesise(
+    bundle: Bundle, pyramid: TokenPyramid, height: int | None = None, width: int | None = None
+) -> NDArray[np.uint8]:
+    """Tokens -> (height, width, 3) uint8, C-contiguous: the padded working size, or its upper left part."""
+    shape = pyramid.shape
+    height = shape.rows * shape.strides[0] if height is None else height
+    width = shape.columns * shape.strides[0] if width is None else width
+    pixels = np.empty((height, width, 3), np.uint8)
+    for rows, columns, core in synthesise_tiles(bundle, pyramid):
+        here = pixels[rows, columns]
+        here[:] = core[: here.shape[0], : here.shape[1]]
+    return pixels
+
+
+def synthesise_tiles(
+    bundle: Bundle, pyramid: TokenPyramid
+) -> Iterator[tuple[slice, slice, NDArray[np.uint8]]]:
+    """Rows, columns and pixels (h, w, 3) uint8 of one tile after another, which cover the padded size."""
     shape = pyramid.shape
     strides = shape.strides
-    height, width = shape.rows * strides[0], shape.columns * strides[0]
-    pixels = np.empty((height, width, 3), np.uint8)
     tokens = pyramid.with_absences()
-    for tile in _tiles(height, width):
+    for tile in _tiles(shape.rows * strides[0], shape.columns * strides[0]):
         feeds = {
             f"tokens_{i}": tokens[i][
                 None, :, _rescale(tile.window_rows, stride), _rescale(tile.window_cols, stride)
@@ -83,8 +99,7 @@ def synthesise(bundle: Bundle, pyramid: TokenPyramid) -> NDArray[np.uint8]:
                 f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}"
             )
         rows, columns = tile.core_in_window
-        pixels[tile.core_rows, tile.core_cols] = out[rows, columns]
-    return pixels
+        yield tile.core_rows, tile.core_cols, out[rows, columns]
 
 
 def _rescale(span: slice, stride: int) -> slice:

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
 from wisp.allocation.lagrange import Demand, allocate, choose_depths, shrink
-from wisp.allocation.roi import roi_weights
+from wisp.allocation.roi import check_roi, roi_weights
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
-from wisp.codecs.pyramid_networks import Analysed, analyse, synthesise
+from wisp.codecs.pyramid_networks import Analysed, analyse, synthesise, synthesise_tiles
 from wisp.container import Chunk, Header, WispFile, pack_file, pack_header, token_check
 from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated
-from wisp.imaging import MAX_EXPONENT, Picture, crop_to_size, downscale_u8, pad_to_multiple, upscale_u8
+from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8, pad_to_multiple, upscale_u8
 from wisp.rate import Target
 from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
@@ -66,18 +66,23 @@ class TokenPyramidCodec:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        table = dict(bundle.config.allocation)
+        table = bundle.config.allocation
         try:
             self.settings = AllocationSettings(
-                float(table["masking"]), tuple(table["level_gains"]), tuple(table["scale_bpp"])
+                float(table["masking"]),
+                tuple(float(gain) for gain in table["level_gains"]),
+                tuple(float(rate) for rate in table["scale_bpp"]),
             )
+            if len(self.settings.level_gains) != len(bundle.config.groups):
+                raise ValueError(f"{len(self.settings.level_gains)} level_gains")
         except (KeyError, TypeError, ValueError) as fault:
             raise ModelMismatch(f"expected allocation numbers in {bundle.folder}, found {fault!r}") from None
 
     @cached_property
     def entropy_model(self) -> PyramidEntropyModel:
         """The bundle's integer tables."""
-        return PyramidEntropyModel(self.bundle.tables, self.bundle.config.contexts, self.bundle.config.groups)
+        config = self.bundle.config
+        return PyramidEntropyModel(self.bundle.tables, config.contexts, config.groups, config.strides)
 
     # ---- compress ----
 
@@ -88,7 +93,10 @@ class TokenPyramidCodec:
 
         Raises:
             BudgetError: no file of that size exists; it carries the smallest size that works.
+            UsageError: the mask does not fit the picture.
         """
+        if roi is not None:
+            check_roi(roi.mask_u8, picture.height, picture.width, roi.strength)
         budget = target.budget(picture.width, picture.height)
         smallest = 1 << 62
         for exponent in range(self._first_exponent(picture, budget), MAX_EXPONENT + 1):
@@ -133,22 +141,30 @@ class TokenPyramidCodec:
         self, picture: Picture, exponent: int, payload_bytes: int | None, roi: Roi | None
     ) -> Proposal:
         """Analyse a picture at a working scale, and measure what each group gains and costs in each region."""
-        pixels = pad_to_multiple(downscale_u8(picture.pixels_u8, exponent), self.bundle.config.strides[0])
+        pixels = downscale_u8(picture.pixels_u8, exponent)
         analysed = analyse(self.bundle, pixels)
         shape = analysed.tokens.shape
         weights = region_weights(pixels, self.settings.masking)
         if roi is not None:
-            weights = weights * roi_weights(
-                roi.mask_u8, picture.height, picture.width, shape.rows, shape.columns, roi.strength
-            )
+            side = shape.strides[0] << exponent
+            weights = weights * roi_weights(roi.mask_u8, picture.height, picture.width, side, roi.strength)
         probes = {}
         for depth in self._probe_depths(shape, payload_bytes):
             grain = np.full((shape.rows, shape.columns), depth, np.uint8)
-            decoded = synthesise(self.bundle, replace(analysed.tokens, grain_map=grain))
-            probes[depth] = region_distortions(pixels, decoded)
+            probes[depth] = self._measure(pixels, replace(analysed.tokens, grain_map=grain))
         curve = distortion_curve(probes, analysed.errors, self.settings.level_gains) * weights
         bits = self.entropy_model.token_bits(analysed.tokens)
         return Proposal(exponent, analysed, Demand(curve, bits, self.entropy_model.grain_bits))
+
+    def _measure(self, pixels: NDArray[np.uint8], pyramid: TokenPyramid) -> NDArray[np.float64]:
+        """Distortion (rows, cols) of each region, tile by tile: the decoded picture is never whole."""
+        stride = pyramid.shape.strides[0]
+        found = np.empty((pyramid.shape.rows, pyramid.shape.columns))
+        for rows, columns, decoded in synthesise_tiles(self.bundle, pyramid):
+            original = pad_to_multiple(pixels[rows, columns], stride)
+            place = tuple(slice(span.start // stride, span.stop // stride) for span in (rows, columns))
+            found[place] = region_distortions(original, decoded)
+        return found
 
     def _probe_depths(self, shape: PyramidShape, payload_bytes: int | None) -> tuple[int, ...]:
         """Where the budget lies: probes at the ends of the levels that it will mix."""
@@ -214,9 +230,12 @@ class TokenPyramidCodec:
     def synthesise(self, file: WispFile, pyramid: TokenPyramid) -> NDArray[np.uint8]:
         """Tokens -> (height, width, 3) uint8 at the original size."""
         header = file.header
-        working = crop_to_size(synthesise(self.bundle, pyramid), header.working_height, header.working_width)
+        working = synthesise(self.bundle, pyramid, header.working_height, header.working_width)
         return upscale_u8(working, (header.height, header.width))
 
     def confidence(self, pyramid: TokenPyramid) -> NDArray[np.float32]:
         """(rows, cols): share of each region's tokens that was received rather than left to the network."""
-        return (pyramid.grain_map / np.float32(pyramid.shape.num_groups)).astype(np.float32)
+        shape = pyramid.shape
+        received = np.cumsum([0, *(shape.fold(level) ** 2 for _, level, _ in shape.order())])
+        shares: NDArray[np.float32] = (received / received[-1]).astype(np.float32)[pyramid.grain_map]
+        return shares

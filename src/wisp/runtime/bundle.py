@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,11 +64,31 @@ def _parse_config(text: str, path: Path) -> BundleConfig:
         table["contexts"] = tuple(
             tuple((int(a), int(b), bool(c)) for a, b, c in p) for p in table["contexts"]
         )
-        return BundleConfig(**table)
-    except (ValueError, KeyError, TypeError) as fault:
+        config = BundleConfig(**table)
+        _check_config(config)
+        return config
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise ModelMismatch(
             f"expected a bundle configuration in {path}, found {fault!r}; reinstall the model"
         ) from None
+
+
+def _check_config(config: BundleConfig) -> None:
+    """Raise ValueError for values of which no pyramid can be made."""
+    numbers = (*config.strides, *config.groups)
+    if not all(type(number) is int and 1 <= number <= 1024 for number in numbers):
+        raise ValueError(f"strides {config.strides} and groups {config.groups}")
+    ratios = zip(config.strides, config.strides[1:], strict=False)
+    if any(coarse % fine or coarse == fine for coarse, fine in ratios):
+        raise ValueError(f"strides {config.strides} that do not divide one another")
+    if not 1 <= len(config.strides) == len(config.groups) or len(config.contexts) != sum(config.groups):
+        raise ValueError(
+            f"{len(config.strides)} strides, {len(config.groups)} levels, {len(config.contexts)} contexts"
+        )
+    if type(config.model_number) is not int or not 0 <= config.model_number <= 254:
+        raise ValueError(f"model number {config.model_number!r}")
+    if not isinstance(config.allocation, dict) or not isinstance(config.files, dict):
+        raise TypeError("allocation or files that are no table")
 
 
 class Bundle:
@@ -82,7 +104,11 @@ class Bundle:
         if not path.is_file():
             raise ModelNotFound(f"expected a model bundle with {CONFIG_NAME} in {folder}, found none")
         self.folder = folder
-        self.config = _parse_config(path.read_text(encoding="utf-8"), path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as fault:
+            raise ModelMismatch(f"expected a readable {path}, found: {fault}; reinstall the model") from None
+        self.config = _parse_config(text, path)
         self._threads = threads
 
     def verified(self, name: str) -> Path:
@@ -115,7 +141,7 @@ class Bundle:
         try:
             with np.load(self.verified("tables.npz"), allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
-        except (ValueError, OSError, KeyError) as fault:
+        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as fault:
             raise ModelMismatch(
                 f"expected integer tables in {self.folder}, found {fault}; reinstall the model"
             ) from None

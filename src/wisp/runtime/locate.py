@@ -18,17 +18,29 @@ def search_folders() -> list[Path]:
     checkout = _PACKAGE.parent.parent
     if (checkout / "pyproject.toml").is_file():
         folders.append(checkout / "models")
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    folders.append(Path(cache) / "wisp" / "models")
-    return [folder for folder in folders if folder.is_dir()]
+    cache = os.environ.get("XDG_CACHE_HOME")
+    if not cache:
+        try:
+            cache = str(Path.home() / ".cache")
+        except RuntimeError:  # a user without a home, as in containers
+            cache = None
+    if cache:
+        folders.append(Path(cache) / "wisp" / "models")
+    return [
+        folder for folder in folders if os.path.isdir(folder)
+    ]  # false, not an error, where access is denied
 
 
 def installed_bundles(threads: int | None = None) -> list[Bundle]:
     """Every readable bundle, first found first; a broken one is left out (naming it raises its error)."""
     found: dict[str, Bundle] = {}
     for folder in search_folders():
-        for path in sorted(folder.iterdir()):
-            if (path / CONFIG_NAME).is_file():
+        try:
+            paths = sorted(folder.iterdir())
+        except OSError:  # a folder that may not be listed
+            continue
+        for path in paths:
+            if os.path.isfile(path / CONFIG_NAME):
                 try:
                     bundle = Bundle(path, threads)
                 except WispError:
@@ -44,7 +56,7 @@ def find_bundle(name: str, threads: int | None = None) -> Bundle:
         ModelNotFound: it is not installed.
     """
     for folder in search_folders():
-        if (folder / name / CONFIG_NAME).is_file():
+        if os.path.isfile(folder / name / CONFIG_NAME):
             return Bundle(folder / name, threads)
     places = ", ".join(str(folder) for folder in search_folders())
     raise ModelNotFound(

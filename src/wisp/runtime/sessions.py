@@ -13,28 +13,45 @@ from numpy.typing import NDArray
 
 from wisp.errors import ModelMismatch, UsageError
 
+MAX_THREADS = 256
+
 
 def default_threads() -> int:
     """Threads a network uses: WISP_THREADS if set, else the processors this process may run on, at most 8.
 
     Raises:
-        UsageError: WISP_THREADS is not a positive whole number.
+        UsageError: WISP_THREADS is not a whole number from 1 to MAX_THREADS.
     """
     text = os.environ.get("WISP_THREADS", "")
     if text:
-        if not text.isdecimal() or int(text) < 1:
-            raise UsageError(f"expected WISP_THREADS to be a positive whole number, found {text!r}")
+        if not (text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= MAX_THREADS):
+            raise UsageError(
+                f"expected WISP_THREADS as a whole number from 1 to {MAX_THREADS}, found {text!r}"
+            )
         return int(text)
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(allowed, 8)
 
 
+def _settle_threads(threads: object) -> int:
+    if threads is None:
+        return default_threads()
+    number = int(threads) if isinstance(threads, int | np.integer) and threads is not True else 0
+    if not 1 <= number <= MAX_THREADS:
+        raise UsageError(f"expected threads as a whole number from 1 to {MAX_THREADS}, found {threads!r}")
+    return number
+
+
 class Network:
-    """One ONNX file, loaded when first run. Safe to share between threads."""
+    """One ONNX file, loaded when first run. Safe to share between threads.
+
+    Raises:
+        UsageError: `threads`, or WISP_THREADS in its place, is out of range.
+    """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.path = path
-        self._threads = threads
+        self._threads = _settle_threads(threads)
         self._session: Any = None
         self._lock = threading.Lock()
 
@@ -44,7 +61,7 @@ class Network:
                 import onnxruntime  # slow to import, and many commands never run a network
 
                 options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self._threads or default_threads()
+                options.intra_op_num_threads = self._threads
                 options.inter_op_num_threads = 1
                 options.log_severity_level = 4  # faults arrive as exceptions; nothing else belongs on stderr
                 options.enable_cpu_mem_arena = False  # the arena keeps the largest picture's memory for ever
@@ -53,15 +70,25 @@ class Network:
                         str(self.path), options, providers=["CPUExecutionProvider"]
                     )
                 except Exception as fault:  # onnxruntime's errors share no base class
-                    first = str(fault).splitlines()[0]
+                    first = next(iter(str(fault).splitlines()), type(fault).__name__)
                     raise ModelMismatch(
                         f"expected a loadable network in {self.path}, found: {first}"
                     ) from None
             return self._session
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Named arrays in, named arrays out."""
+        """Named arrays in, named arrays out.
+
+        Raises:
+            ModelMismatch: the network cannot be loaded, or fails on these arrays.
+        """
         session = self._load()
         names = [output.name for output in session.get_outputs()]
         feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
-        return dict(zip(names, session.run(names, feeds), strict=True))
+        try:
+            return dict(zip(names, session.run(names, feeds), strict=True))
+        except Exception as fault:
+            if "bad allocation" in str(fault) or "bad_alloc" in str(fault):
+                raise MemoryError(f"too little for {self.path.name}") from None
+            first = next(iter(str(fault).splitlines()), type(fault).__name__)
+            raise ModelMismatch(f"expected {self.path} to run on its inputs, found: {first}") from None

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
 
 LIMITS = """## Limits
 
 * What is not in the file is invented. Small print, faces far away, licence plates and medical detail are not
   evidence of anything.
 * Trained on a few thousand photographs: drawings, screenshots, text and night scenes are outside its experience.
-* The training photographs come under mixed licences, many for non-commercial research only; see below.
 """
-
-
-def processor_name() -> str:
-    """What the operating system calls the processor."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def write_card(
@@ -36,8 +21,9 @@ def write_card(
     config: dict[str, Any],
     report: Sequence[tuple[float, float]],
     photographs: int,
+    notes: str,
 ) -> None:
-    """Write card.md from a checkpoint, the bundle's configuration and the fitted tables' report."""
+    """Write card.md from a checkpoint, the bundle's configuration, the fitted tables' report and the owner's notes."""
     recipe, progress = state["recipe"], state["progress"]
     lines = [
         f"# {config['name']}",
@@ -49,17 +35,18 @@ def write_card(
         f"* Recipe `recipes/{recipe['name']}.toml`, seed {recipe['seed']}.",
         f"* {progress['total_step']} steps in {progress['total_seconds'] / 60:.0f} minutes of training time; "
         f"batches of {recipe['data']['batch_size']} crops of {recipe['data']['crop_size']} pixels.",
-        f"* Hardware: {processor_name()}, one core; PyTorch {torch.__version__}, bfloat16 autocast.",
+        *(f"* Ran on: {where}, bfloat16 autocast." for where in progress.get("environments", [])),
         "* Stages (the loss's formula: `wisp.train.recipe.StageConfig`):",
     ]
     for stage in recipe["stages"]:
         lines.append(
             f"  * {stage['name']}: {stage['share']:.0%} of the time, peak learning rate {stage['learning_rate']}, "
-            f"mse_weight {stage['mse_weight']}, feature_weight {stage['feature_weight']}"
+            f"mse_weight {stage['mse_weight']}, lattice_weight {stage['lattice_weight']}, "
+            f"feature_weight {stage['feature_weight']}{', tokens frozen' if stage['frozen_tokens'] else ''}"
         )
     lines += [
         "",
-        "PSNR in dB of eight Kodak pictures at uniform depth, by nominal token bits a pixel (no entropy coding):",
+        "PSNR in dB of the preview pictures at uniform depth, by nominal token bits a pixel (no entropy coding):",
         "",
     ]
     if progress["history"]:
@@ -80,13 +67,6 @@ def write_card(
     lines += [
         f"| {place} | {marginal:.3f} | {fitted:.3f} |" for place, (marginal, fitted) in enumerate(report)
     ]
-    lines += ["", LIMITS, "## Data", "", DATA]
+    lines += ["", LIMITS, notes.strip()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     json.dumps(config)  # a configuration that is not plain JSON is found here and not by a reader
-
-
-DATA = """3,311 photographs from public repositories: ImageNet samples, BSDS500, Houses, CID22 (CC BY-SA 4.0), part of
-DTD, hymenoptera, metadata-extractor samples, coworking and Unsplash stock photographs, cats and dogs (Asirra),
-Sun-Hays 80, a grocery set (MIT), a clothing set (CC0), exif-samples (CC BY-SA 4.0), CamVid, DAVIS 2016, desktop
-wallpapers and smaller sets. Kodak, CLIC and the other evaluation pictures are not among them. Perceptual loss:
-the Darknet reference classifier (Joseph Redmon, public domain)."""

@@ -24,7 +24,8 @@ class Progress:
         stage_seconds: wall-clock seconds of training spent in it.
         stage_step: optimiser steps taken in it.
         history: one (stage name, total step, total minutes, metrics) record a preview, for the model card.
-        usual_mse: running mean of the training MSE at each base depth.
+        usual: running means of the training MSE and feature distance at each base depth.
+        environments: hardware and PyTorch of every leg of the run, each named once.
     """
 
     stage: int = 0
@@ -33,7 +34,8 @@ class Progress:
     total_seconds: float = 0.0
     total_step: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
-    usual_mse: dict[str, float] = field(default_factory=dict)
+    usual: dict[str, float] = field(default_factory=dict)
+    environments: list[str] = field(default_factory=list)
 
 
 def save_checkpoint(

@@ -73,6 +73,7 @@ def export_bundle(
     force: bool = False,
     image_limit: int | None = 1200,
     name: str | None = None,
+    card_notes: str = "",
     note: Callable[[str], None] = lambda text: None,
 ) -> ExportReport:
     """Write the bundle of a run's checkpoint (a folder, or one checkpoint file) into `folder`.
@@ -81,6 +82,7 @@ def export_bundle(
         data: training photographs, on whose tokens the tables are fitted.
         image_limit: how many of them.
         name: bundle name; default the recipe's.
+        card_notes: Markdown for the end of the card: what the data are, what was seen.
         note: called with a line of progress now and then.
 
     Raises:
@@ -123,7 +125,7 @@ def export_bundle(
     photographs = load_photographs(data, 64, image_limit)
     tables, report = _fit(Bundle(part), photographs, table, note)
     np.savez_compressed(part / "tables.npz", **tables)  # type: ignore[arg-type]
-    write_card(part / "card.md", state, table, report, len(photographs))
+    write_card(part / "card.md", state, table, report, len(photographs), card_notes)
     _write_config(part, table)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)

@@ -24,7 +24,7 @@ _VGG_MEAN = (123.68, 116.779, 103.939)
 
 
 class FeatureLoss(nn.Module):
-    """Call with x, x_hat (B, 3, H, W) in -1..1 -> scalar, 0 for equal pictures.
+    """Call with x, x_hat (B, 3, H, W) in -1..1 -> (B,) distances, 0 for equal pictures.
 
     Raises:
         UsageError: the network is not one that may train, or its file is missing.
@@ -67,12 +67,12 @@ class FeatureLoss(nn.Module):
 
     def forward(self, x: Tensor, x_hat: Tensor) -> Tensor:
         dy, dx = (int(v) for v in torch.randint(0, self.max_shift, (2,)))
-        total = x.new_zeros(())
+        total = x.new_zeros(len(x))
         with torch.no_grad():
             wanted = self.taps(x[..., dy:, dx:])
         for u, v in zip(wanted, self.taps(x_hat[..., dy:, dx:]), strict=True):
             u, v = u.float(), v.float()
             u = u * (u.square().sum(1, keepdim=True) + 1e-8).rsqrt()
             v = v * (v.square().sum(1, keepdim=True) + 1e-8).rsqrt()
-            total = total + (u - v).square().sum(1).mean()
+            total = total + (u - v).square().sum(1).mean((1, 2))
         return total / len(wanted)

@@ -22,6 +22,7 @@ from wisp.train import parallel
 from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import sample_depths
+from wisp.train.environment import environment
 from wisp.train.feature_loss import FeatureLoss
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.networks import TokenPyramid
@@ -98,6 +99,8 @@ class Trainer:
         self.rank = parallel.start(self.device)
         torch.manual_seed(recipe.seed)
         self.model = _channels_last(TokenPyramid(recipe.model).to(self.device))
+        parallel.follow_first((*self.model.parameters(), *self.model.buffers()))
+        torch.manual_seed(recipe.seed + 1000 * self.rank)  # from here on every process draws its own
         self.average = deepcopy(self.model).requires_grad_(False)
         self.progress = Progress()
         self.features = None
@@ -107,6 +110,7 @@ class Trainer:
         self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank)
         self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
         self._start_optimizer(recipe.stages[0])
+        self.progress.environments = [environment()]
         if options.resume:
             self._restore(load_checkpoint(options.run))
 
@@ -120,6 +124,8 @@ class Trainer:
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.progress = Progress(**state["progress"])
+        if environment() not in self.progress.environments:
+            self.progress.environments.append(environment())
         self._start_optimizer(self.recipe.stages[min(self.progress.stage, len(self.recipe.stages) - 1)])
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
@@ -167,18 +173,19 @@ class Trainer:
                 total = total + stage.lattice_weight * power
                 parts["lattice"] = float(power.detach())
             if stage.feature_weight and self.features is not None:
-                distance = self.features(x, x_hat)
-                total = total + stage.feature_weight * distance
-                parts["feature"] = float(distance.detach())
+                distances = self.features(x, x_hat)
+                parts["feature"] = float(distances.mean().detach())
+                usual_distance = self._usual(base, distances.detach(), "feature ")
+                total = total + stage.feature_weight * (distances / usual_distance).mean()
         return total, parts
 
-    def _usual(self, base: Tensor, errors: Tensor) -> Tensor:
-        """Running mean MSE at each crop's base depth (B,), updated with this batch's errors (B,)."""
-        usual = self.progress.usual_mse
-        for depth, error in zip(base.tolist(), errors.tolist(), strict=True):
-            key = str(depth)
+    def _usual(self, base: Tensor, errors: Tensor, kind: str = "") -> Tensor:
+        """Running mean of an error at each crop's base depth (B,), updated with this batch's errors (B,)."""
+        usual = self.progress.usual
+        keys = [f"{kind}{depth}" for depth in base.tolist()]
+        for key, error in zip(keys, errors.tolist(), strict=True):
             usual[key] = error if key not in usual else 0.95 * usual[key] + 0.05 * error
-        return torch.tensor([usual[str(depth)] for depth in base.tolist()], device=errors.device)
+        return torch.tensor([usual[key] for key in keys], device=errors.device)
 
     def step(self, stage: StageConfig, stage_progress: float) -> dict[str, float]:
         """One optimiser step."""
@@ -264,7 +271,10 @@ class Trainer:
             progress.stage += 1
             progress.stage_seconds, progress.stage_step = 0.0, 0
             if progress.stage < len(self.recipe.stages):
-                self._start_optimizer(self.recipe.stages[progress.stage])
+                following = self.recipe.stages[progress.stage]
+                if following.frozen_tokens:  # freeze the averaged analysis, the one that will be exported
+                    self.model.load_state_dict(self.average.state_dict())
+                self._start_optimizer(following)
             self.save(f"{stage.name}.pt")
         bar.remove_task(task)
 

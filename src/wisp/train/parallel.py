@@ -17,7 +17,9 @@ from torch import Tensor
 def start(device: torch.device) -> int:
     """Join the group that torchrun describes; return this process's rank, 0 when there is none."""
     if "RANK" in os.environ and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        if device.type == "cuda":
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     return dist.get_rank() if dist.is_initialized() else 0
 
 

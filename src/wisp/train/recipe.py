@@ -40,6 +40,24 @@ class ModelConfig:
     synthesis_blocks: tuple[int, int, int, int] = (1, 3, 2, 1)
     head: str = "smooth"
 
+    def __post_init__(self) -> None:
+        for name, found, expected in (
+            ("strides", self.strides, (32, 16, 8)),
+            ("codebook_size", self.codebook_size, 256),
+        ):
+            if found != expected:
+                raise UsageError(
+                    f"expected {name} to be {expected}, found {found}; other pyramids are not built yet"
+                )
+        if self.head not in ("smooth", "shuffle"):
+            raise UsageError(f"expected head to be smooth or shuffle, found {self.head!r}")
+        if not set(self.kinds) <= {"residual", "product"}:
+            raise UsageError(f"expected kinds to be residual or product, found {self.kinds}")
+        if not len(self.groups) == len(self.latent_channels) == len(self.kinds) == len(self.strides):
+            raise UsageError(
+                f"expected one entry a stride, found {self.groups}, {self.latent_channels}, {self.kinds}"
+            )
+
     @property
     def num_groups(self) -> int:
         """Length of the order: how many groups a region can be sent at most."""
@@ -55,6 +73,10 @@ class DataConfig:
     reduced_share: float = 0.35
     max_reduction: float = 2.0
 
+    def __post_init__(self) -> None:
+        if self.crop_size < 64 or self.crop_size % 64:
+            raise UsageError(f"expected crop_size to be a multiple of 64 from 64, found {self.crop_size}")
+
 
 @dataclass(frozen=True)
 class StageConfig:
@@ -62,9 +84,10 @@ class StageConfig:
 
     loss = mse_weight * mean over crops of (MSE / usual MSE at the crop's depth)
          + lattice_weight * mean over crops of (lattice power / usual MSE at the crop's depth)
-         + feature_weight * feature distance + commitment_weight * commitment
+         + feature_weight * mean over crops of (feature distance / usual distance at the crop's depth)
+         + commitment_weight * commitment
 
-    Dividing by the usual (running mean) MSE of a depth is, to first order, optimising the mean of the logarithm,
+    Dividing by the usual (running mean) error of a depth is, to first order, optimising the mean of the logarithm,
     that is of PSNR over all depths; plain MSE would be ruled by the shallowest, and the fine levels would starve.
 
     Attributes:
