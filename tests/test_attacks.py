@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import shutil
 import struct
 import tracemalloc
 import zlib
@@ -22,15 +20,9 @@ import wisp
 from wisp.allocation.benefit import region_distortions, region_weights
 from wisp.allocation.roi import roi_weights
 from wisp.codecs import codec_for_model, decode_tokens
-from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import synthesise
 from wisp.container import Chunk, ChunkType, Header, pack_file, pack_header, token_check, unpack_file
-from wisp.errors import ModelMismatch
 from wisp.rate import Target, parse_size
-from wisp.runtime import default_threads
-from wisp.runtime.bundle import Bundle
-from wisp.runtime.locate import search_folders
-from wisp.runtime.sessions import MAX_THREADS
 
 # ---- files ----
 
@@ -246,104 +238,3 @@ def test_synthesis_allocates_what_is_asked_for(photo_u8: NDArray[np.uint8], tiny
     assert whole.shape == (224, 320, 3)
     assert np.array_equal(part, whole[:200, :300])
     assert part.flags.c_contiguous
-
-
-# ---- bundles and surroundings ----
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "9" * 5000, str(MAX_THREADS + 1), " 2"])
-def test_threads_out_of_range(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WISP_THREADS", text)
-    with pytest.raises(wisp.UsageError, match="WISP_THREADS"):
-        default_threads()
-
-
-@pytest.mark.parametrize("threads", [0, -1, MAX_THREADS + 1, 1.5, "2", True])
-def test_threads_option_out_of_range(threads: Any, tiny_model: Path) -> None:
-    with pytest.raises(wisp.UsageError, match="threads"):
-        _ = Bundle(tiny_model, threads).analysis
-
-
-def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def homeless() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "home", homeless)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("WISP_MODEL_PATH", f"{tmp_path}:/no/such/folder::")
-    assert tmp_path in search_folders()
-
-
-@pytest.mark.parametrize("model", ["", "x" * 5000, "a\0b", "/", "..", "wisp_small\n"])
-def test_models_that_are_none(
-    model: str, photo_u8: NDArray[np.uint8], monkeypatch: Any, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(wisp.ModelError):
-        wisp.compress(photo_u8, size=500, model=model)
-
-
-BAD_CONFIGS: tuple[dict[str, Any], ...] = (
-    {"strides": [0, 0, 0]},
-    {"strides": [32, 16]},
-    {"strides": [32, 12, 8]},
-    {"strides": "abc"},
-    {"groups": [4, 4, -4]},
-    {"groups": [4.5, 4, 4]},
-    {"contexts": [[]]},
-    {"contexts": None},
-    {"model_number": 255},
-    {"model_number": "0"},
-    {"files": []},
-    {"allocation": [1]},
-    {"allocation": {"masking": 0.5, "level_gains": [1.0], "scale_bpp": []}},
-    {"allocation": {"masking": None, "level_gains": [1.0] * 3, "scale_bpp": []}},
-    {"format": 2},
-    {"unknown": 1},
-)
-
-
-def _altered(tiny_model: Path, folder: Path, text: str) -> Path:
-    shutil.copytree(tiny_model, folder)
-    (folder / "config.json").write_text(text, encoding="utf-8")
-    return folder
-
-
-@pytest.mark.parametrize("change", BAD_CONFIGS, ids=str)
-def test_configurations_of_no_model(change: dict[str, Any], tiny_model: Path, tmp_path: Path) -> None:
-    table = json.loads((tiny_model / "config.json").read_text(encoding="utf-8")) | change
-    with pytest.raises(ModelMismatch):
-        codec_for_model(_altered(tiny_model, tmp_path / "bundle", json.dumps(table)))
-
-
-@pytest.mark.parametrize("text", ["", "7", "[]", "null", "[" * 100_000, '{"format": 1}'])
-def test_configurations_of_another_kind(text: str, tiny_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelMismatch):
-        codec_for_model(_altered(tiny_model, tmp_path / "bundle", text))
-
-
-def test_tables_that_break_the_integer_law(tiny_model: Path) -> None:
-    config = Bundle(tiny_model).config
-    good = Bundle(tiny_model).tables
-    PyramidEntropyModel(good, config.contexts, config.groups, config.strides)
-    for change in (
-        {"bias_0": good["bias_0"].astype(np.float32)},
-        {"bias_0": good["bias_0"][:255]},
-        {"bias_0": np.full(256, 17_000, np.int16)},
-        {"table_1_0": good["table_1_0"].astype(np.int16)},
-        {"table_1_0": good["table_1_0"][:-1]},
-        {"table_4_0": good["table_4_0"][:256]},
-        {"grain": good["grain"][1:]},
-    ):
-        with pytest.raises(ModelMismatch):
-            PyramidEntropyModel({**good, **change}, config.contexts, config.groups, config.strides)
-
-
-@pytest.mark.parametrize(
-    "context", [(0, 1, False), (0, 2, False), (2, 0, False), (-1, 0, False), (9, 0, False)]
-)
-def test_contexts_that_look_ahead(context: tuple[int, int, bool], tiny_model: Path) -> None:
-    config, tables = Bundle(tiny_model).config, Bundle(tiny_model).tables
-    contexts = (config.contexts[0], (context,), *config.contexts[2:])
-    with pytest.raises(ModelMismatch, match="before"):
-        PyramidEntropyModel(tables, contexts, config.groups, config.strides)

@@ -13,11 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from wisp.errors import UsageError
+from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import Bundle
 from wisp.train.checkpoint import load_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import sample_depths
+from wisp.train.export import export_bundle
 from wisp.train.feature_loss import FeatureLoss
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.loop import RunOptions, Trainer, learning_rate
@@ -25,6 +26,7 @@ from wisp.train.networks import TokenPyramid
 from wisp.train.preview import nominal_bpp
 from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import DataConfig, StageConfig, load_recipe
+from wisp.train.replace_synthesis import replace_synthesis
 from wisp.train.verify import example_picture as make_picture
 from wisp.train.verify import verify_bundle
 
@@ -185,6 +187,31 @@ def test_a_frozen_stage_leaves_the_tokens_alone(pictures: Path, tmp_path: Path) 
     second = load_checkpoint(tmp_path / "run" / "second.pt")["average"]
     changed = {name.split(".")[0] for name in first if not torch.equal(first[name], second[name])}
     assert changed == {"synthesis"}
+
+
+def test_a_better_synthesis_keeps_the_tokens(pictures: Path, tmp_path: Path) -> None:
+    from tiny_bundle import tiny_recipe
+
+    import wisp
+
+    stages = (StageConfig("first", 0.5, learning_rate=3e-3), StageConfig("second", 0.5, frozen_tokens=True))
+    recipe = replace(tiny_recipe(), stages=stages)
+    run, folder = tmp_path / "run", tmp_path / "bundle"
+    Trainer(recipe, RunOptions(pictures, run, minutes=0.04, device="cpu", threads=1)).train()
+    export_bundle(run / "first.pt", folder, pictures, card_notes="## Notes")
+    before = {
+        name: (folder / name).read_bytes() for name in ("analysis.onnx", "tables.npz", "synthesis.onnx")
+    }
+    data = wisp.compress(make_picture(96, 96), quality=50, model=folder)
+    replace_synthesis(run / "second.pt", folder)
+    assert all((folder / name).read_bytes() == before[name] for name in ("analysis.onnx", "tables.npz"))
+    assert (folder / "synthesis.onnx").read_bytes() != before["synthesis.onnx"]
+    assert verify_bundle(folder, run / "second.pt").passed
+    assert wisp.decompress(data, model=Path(shutil.copytree(folder, tmp_path / "copy"))).size == (96, 96)
+    assert (folder / "card.md").read_text().rstrip().endswith("## Notes")
+    Trainer(recipe, RunOptions(pictures, tmp_path / "other", minutes=1, device="cpu", max_steps=3)).train()
+    with pytest.raises(ModelMismatch, match="analysis"):
+        replace_synthesis(tmp_path / "other", folder)
 
 
 def test_a_lattice_is_priced_and_noise_is_not() -> None:

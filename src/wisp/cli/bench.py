@@ -16,6 +16,7 @@ BENCHMARKS = {
     "speed": "time and memory",
     "lattice": "whether a periodic pattern is left in the pictures",
     "damage": "what one wrong or missing byte does",
+    "coders": "how close the range coder comes to the ideal length",
 }
 
 

@@ -80,6 +80,12 @@ def export_command(
     card_notes: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Markdown for the end of the model card.")
     ] = None,
+    synthesis_only: Annotated[
+        bool,
+        typer.Option(
+            "--synthesis-only", help="Renew the synthesis of an existing bundle; tokens must agree."
+        ),
+    ] = False,
     force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -87,6 +93,13 @@ def export_command(
 
     A bundle is a folder with two networks, integer tables, a configuration, a card, and hashes of all.
     """
+    if synthesis_only:
+        with _needing_torch():
+            from wisp.train.replace_synthesis import replace_synthesis
+
+            replace_synthesis(run, folder)
+        show(f"{folder}: synthesis renewed")
+        return
     with _needing_torch():
         from wisp.train.export import export_bundle
 

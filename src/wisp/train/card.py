@@ -15,22 +15,14 @@ LIMITS = """## Limits
 """
 
 
-def write_card(
-    path: Path,
-    state: dict[str, Any],
-    config: dict[str, Any],
-    report: Sequence[tuple[float, float]],
-    photographs: int,
-    notes: str,
-) -> None:
-    """Write card.md from a checkpoint, the bundle's configuration, the fitted tables' report and the owner's notes."""
+TRAINING, ENTROPY_MODEL = "## Training", "## Entropy model"
+
+
+def training_section(state: dict[str, Any]) -> list[str]:
+    """Lines of the section that tells how a checkpoint came about."""
     recipe, progress = state["recipe"], state["progress"]
     lines = [
-        f"# {config['name']}",
-        "",
-        f"{recipe['description']}. Model number {config['model_number']}.",
-        "",
-        "## Training",
+        TRAINING,
         "",
         f"* Recipe `recipes/{recipe['name']}.toml`, seed {recipe['seed']}.",
         f"* {progress['total_step']} steps in {progress['total_seconds'] / 60:.0f} minutes of training time; "
@@ -55,9 +47,26 @@ def write_card(
         for row in progress["history"]:
             values = " | ".join(f"{row['psnr_db_at_nominal_bpp'][rate]:.2f}" for rate in rates)
             lines.append(f"| {row['stage']} | {row['step']} | {row['minutes']} | {values} |")
-    lines += [
+    return lines
+
+
+def write_card(
+    path: Path,
+    state: dict[str, Any],
+    config: dict[str, Any],
+    report: Sequence[tuple[float, float]],
+    photographs: int,
+    notes: str,
+) -> None:
+    """Write card.md from a checkpoint, the bundle's configuration, the fitted tables' report and the owner's notes."""
+    lines = [
+        f"# {config['name']}",
         "",
-        "## Entropy model",
+        f"{state['recipe']['description']}. Model number {config['model_number']}.",
+        "",
+        *training_section(state),
+        "",
+        ENTROPY_MODEL,
         "",
         f"Integer context tables fitted to {photographs} training photographs; bits a token on a held-out tenth:",
         "",
@@ -70,3 +79,12 @@ def write_card(
     lines += ["", LIMITS, notes.strip()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     json.dumps(config)  # a configuration that is not plain JSON is found here and not by a reader
+
+
+def renew_training(card: str, state: dict[str, Any]) -> str:
+    """A card with its training section told anew, the rest unchanged."""
+    before, rest = card.split(TRAINING, 1)
+    return (
+        "\n".join([before + training_section(state)[0], *training_section(state)[1:], "", ENTROPY_MODEL])
+        + (rest.split(ENTROPY_MODEL, 1)[1])
+    )

@@ -121,19 +121,20 @@ def export_bundle(
         "files": {},
     }
     np.savez(part / "tables.npz", grain=initial_grain_logits(config.num_groups))
-    _write_config(part, table)
+    write_config(part, table)
     photographs = load_photographs(data, 64, image_limit)
     tables, report = _fit(Bundle(part), photographs, table, note)
     np.savez_compressed(part / "tables.npz", **tables)  # type: ignore[arg-type]
     write_card(part / "card.md", state, table, report, len(photographs), card_notes)
-    _write_config(part, table)
+    write_config(part, table)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
     marginal, fitted = zip(*report, strict=True)
     return ExportReport(folder, Bundle(folder).num_bytes, tuple(marginal), tuple(fitted))
 
 
-def _write_config(folder: Path, table: dict[str, Any]) -> None:
+def write_config(folder: Path, table: dict[str, Any]) -> None:
+    """Write config.json with the hashes of the folder's other files."""
     table["files"] = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
@@ -200,7 +201,7 @@ def _fit_allocation(
     table["allocation"]["level_gains"] = [float(f"{g:.6g}") for g in gains]
     note(f"level gains {table['allocation']['level_gains']}")
     for _ in range(2):
-        model = PyramidEntropyModel(tables, config.contexts, config.groups)
+        model = PyramidEntropyModel(tables, config.contexts, config.groups, config.strides)
         proposals = []
         for (pixels, analysed), found in zip(analyses, probes, strict=True):
             curve = distortion_curve(found, analysed.errors, gains) * region_weights(pixels, MASKING)
@@ -209,7 +210,7 @@ def _fit_allocation(
             )
         maps = maps_at_many_budgets(proposals, model.grain_bits)
         tables["grain"] = fit_grain_logits(maps, count)
-    bits = PyramidEntropyModel(tables, config.contexts, config.groups).grain_bits
+    bits = PyramidEntropyModel(tables, config.contexts, config.groups, config.strides).grain_bits
     from wisp.allocation.lagrange import grain_bits
 
     note(f"grain map: {np.mean([grain_bits(m, bits).mean() for m in maps]):.2f} bits a region")

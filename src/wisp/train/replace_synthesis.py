@@ -1,0 +1,36 @@
+"""A better synthesis for a released model: tokens, tables and old files stay as they are.
+
+docs/format.md, section 9: tokens are the contract. The checkpoint must therefore have exactly the bundle's analysis
+network and codebooks, down to the bytes of the exported file.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from wisp.errors import ModelMismatch
+from wisp.runtime.bundle import CONFIG_NAME, Bundle
+from wisp.train.card import renew_training
+from wisp.train.checkpoint import load_checkpoint
+from wisp.train.export import network_of, write_config
+from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
+
+
+def replace_synthesis(run: Path, folder: Path) -> None:
+    """Put a run's synthesis transform into an existing bundle, and tell so in its card.
+
+    Raises:
+        ModelMismatch: the run's analysis or codebooks differ from the bundle's.
+    """
+    bundle = Bundle(folder)
+    state = load_checkpoint(run)
+    network = network_of(state)
+    if analysis_onnx(network).SerializeToString() != bundle.verified("analysis.onnx").read_bytes():
+        raise ModelMismatch(
+            f"expected the analysis of {folder} in {run}, found another; export a bundle of its own"
+        )
+    card = bundle.verified("card.md").read_text(encoding="utf-8")
+    (folder / "synthesis.onnx").write_bytes(synthesis_onnx(network).SerializeToString())
+    (folder / "card.md").write_text(renew_training(card, state), encoding="utf-8")
+    write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
