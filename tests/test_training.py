@@ -17,7 +17,7 @@ from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import Bundle
 from wisp.train.checkpoint import load_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
-from wisp.train.depths import sample_depths
+from wisp.train.depths import busyness, sample_depths
 from wisp.train.export import export_bundle
 from wisp.train.feature_loss import FeatureLoss
 from wisp.train.lattice_loss import lattice_power
@@ -78,11 +78,23 @@ def test_straight_through_value_and_gradient(kind: str) -> None:
 
 
 def test_depths_are_in_range_and_vary() -> None:
-    base, depth = sample_depths(64, 3, 4, (4, 4, 4), torch.Generator().manual_seed(0))
+    busy = torch.zeros(64, 3, 4)
+    busy[:, 0, 0] = 2.0
+    base, depth = sample_depths(busy, (4, 4, 4), torch.Generator().manual_seed(0))
+    assert depth[:, 0, 0].float().mean() > depth[:, 1:].float().mean() + 0.5
     assert depth.shape == (64, 3, 4)
     assert depth.min() >= 1
     assert depth.max() <= 12
     assert len(base.unique()) > 8
+
+
+def test_busyness_finds_the_busy_region() -> None:
+    x = torch.zeros(1, 3, 64, 96)
+    x[:, :, :32, :32] = torch.rand(3, 32, 32) * 2 - 1
+    busy = busyness(x)
+    assert busy.shape == (1, 2, 3)
+    assert busy.argmax() == 0
+    assert busy[0, 0, 0] > 1
 
 
 def test_tokens_do_not_depend_on_depth_and_synthesis_does() -> None:

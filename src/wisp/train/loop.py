@@ -21,7 +21,7 @@ from wisp.errors import UsageError
 from wisp.train import parallel
 from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
-from wisp.train.depths import sample_depths
+from wisp.train.depths import busyness, sample_depths
 from wisp.train.environment import environment
 from wisp.train.feature_loss import FeatureLoss
 from wisp.train.lattice_loss import lattice_power
@@ -155,8 +155,7 @@ class Trainer:
 
     def loss(self, x: Tensor, stage: StageConfig) -> tuple[Tensor, dict[str, float]]:
         """x (B, 3, S, S) in -1..1 -> the stage's loss (its formula: StageConfig) and its parts."""
-        regions = x.shape[2] // 32, x.shape[3] // 32
-        base, depth = sample_depths(x.shape[0], *regions, self.recipe.model.groups)
+        base, depth = sample_depths(busyness(x), self.recipe.model.groups)
         with torch.autocast(device_type=self.device.type, dtype=torch.bfloat16):
             levels = self.model.encode(x)
             x_hat = self.model.decode(levels, depth.to(self.device))
