@@ -56,7 +56,8 @@ class WispCodec(AbstractCodec):
         """wisp.compress to a byte budget or at a quality; exactly one of the two is given."""
         import wisp
 
-        return wisp.compress(image, size=size, quality=quality, **self._options)
+        dial: dict[str, Any] = {"quality": quality} if size is None else {"size": size}
+        return wisp.compress(image, **dial, **self._options)
 
     def decompress(self, data: bytes) -> Image.Image:
         """wisp.decompress, as 8-bit RGB."""

@@ -41,7 +41,7 @@ from wisp.train.recipe import ModelConfig
 from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
 
 MASKING = 0.5
-SCALE_BPP = (0.012, 0.0035, 0.001)
+SCALE_BPP = (0.0085, 0.0021, 0.0005)  # a little above the smallest file of the scale before
 PROPOSALS = 120  # pictures whose grain maps are counted
 
 
