@@ -112,7 +112,7 @@ def test_confidence_map(packed: Path, tiny_model: Path) -> None:
 def test_confidence_map_at_a_smaller_working_scale(tiny_model: Path, photo_u8: NDArray[np.uint8]) -> None:
     from wisp.cli.decompress import confidence_map
 
-    full = wisp.reconstruct(wisp.compress(photo_u8, bpp=0.01, model=tiny_model), model=tiny_model)
+    full = wisp.reconstruct(wisp.compress(photo_u8, bpp=0.007, model=tiny_model), model=tiny_model)
     assert full.info.scale_exponent > 0
     assert confidence_map(full).size == (300, 200)
 

@@ -66,6 +66,14 @@ def test_odd_sizes(shape: tuple[int, int], tiny_model: Path) -> None:
     assert wisp.decompress(small, model=tiny_model).size == (shape[1], shape[0])
 
 
+def test_twenty_four_megapixels(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    pixels = np.tile(photo_u8, (20, 20, 1))
+    assert pixels.shape == (4000, 6000, 3)
+    data = wisp.compress(pixels, size=120_000, model=tiny_model)
+    assert len(data) <= 120_000
+    assert wisp.decompress(data, model=tiny_model).size == (6000, 4000)
+
+
 def test_greyscale_stays_grey(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
     grey = photo_u8[..., 0]
     data = wisp.compress(grey, size=800, model=tiny_model)
