@@ -205,3 +205,13 @@ def test_text_armour(photo: Path, tiny_model: Path) -> None:
     assert text == f"{wisp.to_text(data)}\n"
     assert data == wisp.compress(Image.open(photo), size=300, model=tiny_model)
     assert run_cli(*common, photo.with_name("named.any")).code == 0
+
+
+@pytest.mark.parametrize("words", [("2", "kB"), ("1.5", "KiB")])
+def test_a_unit_after_a_space_is_not_taken_for_a_directory(
+    photo: Path, words: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run_cli("compress", "--size", *words, photo, photo.with_name("out.wisp"))
+    assert_one_line_error(ran, 2, "".join(words))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]

@@ -11,6 +11,7 @@ from wisp.errors import UsageError
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(B|kB|KB|k|K|KiB|MB|M|MiB)?\s*")
 _UNIT = {None: 1, "B": 1, "k": 1000, "K": 1000, "kB": 1000, "KB": 1000, "KiB": 1024}
 _UNIT |= {"M": 1_000_000, "MB": 1_000_000, "MiB": 1 << 20}
+UNITS = frozenset(unit.lower() for unit in _UNIT if unit)  # as people write them
 _ENDLESS = 1 << 48  # bytes: no file comes near, and the arithmetic of a budget stays within doubles
 
 

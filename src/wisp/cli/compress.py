@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from functools import partial
@@ -18,7 +19,7 @@ from wisp.cli.files import STREAM, armoured, check_output, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
 from wisp.errors import UsageError
 from wisp.imaging import Picture, format_of
-from wisp.rate import make_target
+from wisp.rate import UNITS, make_target
 
 SUFFIX = ".wisp"
 TEXT_SUFFIX = ".txt"
@@ -76,6 +77,7 @@ def compress_command(
     directory. Give one of --size, --bpp and --quality, or none for quality 50.
     """
     make_target(size, bpp, quality)  # contradictions are told before a picture is read
+    _refuse_stray_unit(size, paths)
     jobs = plan_jobs(paths, TEXT_SUFFIX if text else SUFFIX)
     if any(job.source == STREAM for job in jobs) and roi == STREAM:
         raise UsageError("expected one input from stdin, found - for the picture and for the mask")
@@ -105,6 +107,13 @@ def compress_command(
             _report(job, picture, data, many=len(jobs) > 1)
 
     run_jobs(jobs, work, quiet)
+
+
+def _refuse_stray_unit(size: str | None, paths: list[str]) -> None:
+    """`--size 2 kB a.jpg` would make a directory of that name."""
+    for path in paths:
+        if size is not None and path.lower() in UNITS and not os.path.lexists(path):
+            raise UsageError(f"expected files, found the unit {path!r}; write --size {size}{path}, without a space")
 
 
 def _load_mask(path: str) -> Image.Image:

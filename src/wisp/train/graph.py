@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from wisp.train.networks import ResidualBlock, ShuffleHead, SmoothHead, Upsample
+from wisp.train.layers import BEND, ResidualBlock, Upsample
+from wisp.train.networks import ShuffleHead, SmoothHead
 
 OPSET = 17
 IR_VERSION = 8
@@ -71,6 +72,10 @@ class GraphWriter:
         """SiLU (Elfwing et al. 2018), x * sigmoid(x)."""
         return self.node("Mul", x, self.node("Sigmoid", x))
 
+    def bend(self, x: str) -> str:
+        """x + 0.3 SiLU(x), as in wisp.train.layers."""
+        return self.node("Add", x, self.node("Mul", self.activate(x), self.constant(np.float32(BEND))))
+
     def residual_block(self, x: str, block: ResidualBlock) -> str:
         """x + conv(act(conv(x)))."""
         return self.node("Add", x, self.conv(self.activate(self.conv(x, block.expand)), block.project))
@@ -92,7 +97,8 @@ class GraphWriter:
         if isinstance(head, ShuffleHead):
             return self.node("DepthToSpace", self.conv(x, head.out), blocksize=4, mode="CRD")
         assert isinstance(head, SmoothHead)
-        x = self.activate(self.conv(self.activate(self.upsample(x, head.up2)), head.conv2))
+        x = self.upsample(x, head.up2)
+        x = self.node("Add", x, self.conv(self.activate(x), head.conv2))
         return self.conv(self.upsample(x, head.up1), head.out)
 
     def model(

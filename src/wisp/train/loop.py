@@ -157,7 +157,7 @@ class Trainer:
         """x (B, 3, S, S) in -1..1 -> the stage's loss (its formula: StageConfig) and its parts."""
         base, depth = sample_depths(busyness(x), self.recipe.model.groups)
         with torch.autocast(device_type=self.device.type, dtype=torch.bfloat16):
-            levels = self.model.encode(x)
+            levels = self.model.encode(x, stage.quantized)
             x_hat = self.model.decode(levels, depth.to(self.device))
             errors = (x_hat.float() - x).square().mean((1, 2, 3))
             usual = self._usual(base, errors.detach())
@@ -258,14 +258,14 @@ class Trainer:
                     soft_wrap=True,
                 )
                 sums, count, logged = {}, 0, now
-            if self.preview and now - previewed > options.preview_minutes * 60:
+            if self.preview and stage.quantized and now - previewed > options.preview_minutes * 60:
                 self._preview(stage, bar)
                 previewed = time.monotonic()
             if now - saved > options.save_minutes * 60:
                 self.save()
                 saved = time.monotonic()
         if progress.stage_seconds >= seconds:
-            if self.preview:
+            if self.preview and stage.quantized:
                 self._preview(stage, bar)
             progress.stage += 1
             progress.stage_seconds, progress.stage_step = 0.0, 0

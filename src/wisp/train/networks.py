@@ -8,7 +8,8 @@
 The coarse levels condition the finer ones as in VQ-VAE-2 (Razavi et al. 2019, section 3.1). The analysis
 side conditions on the *full* coarse latent, so that the tokens of an image do not depend on how many of
 them are sent. No normalisation layers: nothing depends on the size of the picture, and tiles agree with
-the whole.
+the whole. The stream is linear from pixels to latent and back; what is not linear sits beside it, in residual
+blocks (wisp.train.layers says why).
 """
 
 from __future__ import annotations
@@ -17,59 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wisp.train.layers import Upsample, bend, blocks, initialise
 from wisp.train.quantizer import OrderedQuantizer, QuantizedLevel
 from wisp.train.recipe import ModelConfig
-
-
-def _activate(x: Tensor) -> Tensor:
-    return F.silu(x)
-
-
-class ResidualBlock(nn.Module):
-    """x + conv3x3(act(conv3x3(x))), channels unchanged."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.expand = nn.Conv2d(channels, channels, 3, padding=1)
-        self.project = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x + self.project(_activate(self.expand(x)))
-        return y
-
-
-def initialise(module: nn.Module) -> None:
-    """Variance-preserving weights (He et al. 2015) for every convolution, zero biases.
-
-    Without normalisation layers nothing else keeps the signal's scale through a deep stack; with the
-    framework's default the latents start a thousand times too small and use only a few of their dimensions.
-    """
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight)
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
-    for layer in module.modules():
-        if isinstance(layer, ResidualBlock):
-            with torch.no_grad():
-                layer.project.weight.mul_(
-                    0.3
-                )  # a sum of two branches would double the variance at each block
-
-
-def _blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
-
-
-class Upsample(nn.Module):
-    """1x1 convolution, pixel shuffle by 2."""
-
-    def __init__(self, channels_in: int, channels_out: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels_in, 4 * channels_out, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.conv(x), 2)
 
 
 class AnalysisTransform(nn.Module):
@@ -80,19 +31,19 @@ class AnalysisTransform(nn.Module):
         w4, w8, w16, w32 = config.widths
         n4, n8, n16, n32 = config.analysis_blocks
         self.stem = nn.Conv2d(48, w4, 3, padding=1)
-        self.blocks4 = _blocks(w4, n4)
+        self.blocks4 = blocks(w4, n4)
         self.down8 = nn.Conv2d(w4, w8, 4, stride=2, padding=1)
-        self.blocks8 = _blocks(w8, n8)
+        self.blocks8 = blocks(w8, n8)
         self.down16 = nn.Conv2d(w8, w16, 4, stride=2, padding=1)
-        self.blocks16 = _blocks(w16, n16)
+        self.blocks16 = blocks(w16, n16)
         self.down32 = nn.Conv2d(w16, w32, 4, stride=2, padding=1)
-        self.blocks32 = _blocks(w32, n32)
+        self.blocks32 = blocks(w32, n32)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        f4 = self.blocks4(_activate(self.stem(F.pixel_unshuffle(x, 4))))
-        f8 = self.blocks8(_activate(self.down8(f4)))
-        f16 = self.blocks16(_activate(self.down16(f8)))
-        f32 = self.blocks32(_activate(self.down32(f16)))
+        f4 = self.blocks4(self.stem(F.pixel_unshuffle(x, 4)))
+        f8 = self.blocks8(self.down8(f4))
+        f16 = self.blocks16(self.down16(f8))
+        f32 = self.blocks32(self.down32(f16))
         return f8, f16, f32
 
 
@@ -106,7 +57,7 @@ class LatentHead(nn.Module):
 
     def forward(self, features: Tensor, context: Tensor | None) -> Tensor:
         x = features if context is None else torch.cat([features, context.to(features.dtype)], 1)
-        y: Tensor = self.out(_activate(self.mix(x)))
+        y: Tensor = self.out(bend(self.mix(x)))
         return y
 
 
@@ -119,7 +70,7 @@ class ContextUp(nn.Module):
         self.up = Upsample(2 * channels_out, channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.up(_activate(self.conv(x)))
+        y: Tensor = self.up(bend(self.conv(x)))
         return y
 
 
@@ -134,8 +85,8 @@ class SmoothHead(nn.Module):
         self.out = nn.Conv2d(8, 3, 5, padding=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = _activate(self.conv2(_activate(self.up2(x))))
-        y: Tensor = self.out(self.up1(x))
+        x = self.up2(x)
+        y: Tensor = self.out(self.up1(x + self.conv2(F.silu(x))))
         return y
 
 
@@ -162,23 +113,23 @@ class SynthesisTransform(nn.Module):
         n4, n8, n16, n32 = config.synthesis_blocks
         inputs = [d + g for d, g in zip(config.latent_channels, config.groups, strict=True)]
         self.in32 = nn.Conv2d(inputs[0], w32, 3, padding=1)
-        self.blocks32 = _blocks(w32, n32)
+        self.blocks32 = blocks(w32, n32)
         self.up16 = Upsample(w32, w16)
         self.in16 = nn.Conv2d(inputs[1], w16, 3, padding=1)
-        self.blocks16 = _blocks(w16, n16)
+        self.blocks16 = blocks(w16, n16)
         self.up8 = Upsample(w16, w8)
         self.in8 = nn.Conv2d(inputs[2], w8, 3, padding=1)
-        self.blocks8 = _blocks(w8, n8)
+        self.blocks8 = blocks(w8, n8)
         self.up4 = Upsample(w8, w4)
-        self.blocks4 = _blocks(w4, n4)
+        self.blocks4 = blocks(w4, n4)
         self.head: nn.Module = SmoothHead(w4) if config.head == "smooth" else ShuffleHead(w4)
 
     def forward(self, latents: list[Tensor], masks: list[Tensor]) -> Tensor:
         y32, y16, y8 = (torch.cat([y, m.to(y.dtype)], 1) for y, m in zip(latents, masks, strict=True))
-        h = self.blocks32(_activate(self.in32(y32)))
-        h = self.blocks16(_activate(self.up16(h) + self.in16(y16)))
-        h = self.blocks8(_activate(self.up8(h) + self.in8(y8)))
-        h = self.blocks4(_activate(self.up4(h)))
+        h = self.blocks32(self.in32(y32))
+        h = self.blocks16(self.up16(h) + self.in16(y16))
+        h = self.blocks8(self.up8(h) + self.in8(y8))
+        h = self.blocks4(self.up4(h))
         y: Tensor = self.head(h)
         return y
 
@@ -207,15 +158,16 @@ class TokenPyramid(nn.Module):
         self.synthesis = SynthesisTransform(config)
         initialise(self)
 
-    def encode(self, x: Tensor) -> list[QuantizedLevel]:
-        """x (B, 3, H, W) in -1..1 -> the three levels, coarsest first."""
+    def encode(self, x: Tensor, quantized: bool = True) -> list[QuantizedLevel]:
+        """x (B, 3, H, W) in -1..1 -> the three levels, coarsest first; without `quantized`, latents as they are."""
         f8, f16, f32 = self.analysis(x)
         levels: list[QuantizedLevel] = []
         context: Tensor | None = None
         for i, features in enumerate((f32, f16, f8)):
             latent = self.heads[i](features, context)
             with torch.autocast(device_type=x.device.type, enabled=False):
-                level = self.quantizers[i](latent)
+                quantizer = self.quantizers[i]
+                level = quantizer(latent) if quantized else quantizer.bypass(latent)
             levels.append(level)
             if i < 2:
                 full = torch.full_like(level.latent[:, :1], self.config.groups[i], dtype=torch.int64)

@@ -30,7 +30,7 @@ class QuantizedLevel:
         latent: (B, D, h, w) float32, before quantization.
         prefixes: (G, B, D, h, w) float32; entry g is the sum of the codewords of groups 0..g, no gradient.
         tokens: (B, h, w, G) int64 in 0..K-1.
-        commitment: scalar; mean squared distance of the latent to its prefixes.
+        commitment: scalar; mean squared distance of the latent to its longest prefix.
         reached: (G + 1, D) float32; row d is 1 at the channels that the first d groups can set, else 0.
     """
 
@@ -80,6 +80,16 @@ class OrderedQuantizer(nn.Module):
         book = self.codebooks[group]
         return (book.square().sum(1) - 2 * residual @ book.T).argmin(1)
 
+    def bypass(self, latent: Tensor) -> QuantizedLevel:
+        """(B, D, h, w) -> a level whose every prefix is the latent itself; for the transforms' first steps."""
+        latent = latent.float()
+        b, d, h, w = latent.shape
+        prefixes = latent.detach().expand(self.groups, b, d, h, w)
+        tokens = torch.zeros(b, h, w, self.groups, dtype=torch.int64, device=latent.device)
+        reached = torch.ones(self.groups + 1, d, device=latent.device)
+        reached[0] = 0
+        return QuantizedLevel(latent, prefixes, tokens, latent.new_zeros(()), reached)
+
     def forward(self, latent: Tensor) -> QuantizedLevel:
         """(B, D, h, w), any float type -> QuantizedLevel; updates the codebooks in training mode."""
         latent = latent.float()
@@ -102,7 +112,8 @@ class OrderedQuantizer(nn.Module):
         if start:
             self.initialised.fill_(True)
         stacked = torch.stack(prefixes)
-        commitment = (latent.unsqueeze(0) - stacked).square().mean()
+        # Not to the shorter prefixes: that would pull what the later groups should say towards nothing.
+        commitment = (latent - stacked[-1]).square().mean()
         zero = torch.zeros_like(self.supports[:1])
         reached = torch.cat([zero, self.supports.cumsum(0).clamp(max=1)])
         return QuantizedLevel(latent, stacked, torch.stack(tokens, -1), commitment, reached)

@@ -93,6 +93,7 @@ class StageConfig:
     Attributes:
         share: part of the recipe's minutes.
         learning_rate: peak; it warms up over the first 2 % and falls to `final_lr_ratio` by a cosine.
+        quantized: False trains the transforms alone, every level sent whole or not at all; for the first minutes.
         frozen_tokens: train the synthesis transform only, on unchanged tokens.
     """
 
@@ -104,6 +105,7 @@ class StageConfig:
     feature_weight: float = 0.0
     lattice_weight: float = 0.0
     commitment_weight: float = 0.25
+    quantized: bool = True
     frozen_tokens: bool = False
 
 

@@ -49,11 +49,11 @@ def analysis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
     x = w.node("Transpose", w.node("Cast", "image", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
     x = w.node("Sub", w.node("Mul", x, w.constant(np.float32(1 / 127.5))), w.constant(np.float32(1)))
     x = w.node("SpaceToDepth", x, blocksize=4)
-    x = w.activate(w.conv(x, a.stem, space_to_depth_weight(a.stem.weight.detach().numpy(), 4)))
+    x = w.conv(x, a.stem, space_to_depth_weight(a.stem.weight.detach().numpy(), 4))
     f4 = w.blocks(x, a.blocks4)
-    f8 = w.blocks(w.activate(w.conv(f4, a.down8)), a.blocks8)
-    f16 = w.blocks(w.activate(w.conv(f8, a.down16)), a.blocks16)
-    f32 = w.blocks(w.activate(w.conv(f16, a.down32)), a.blocks32)
+    f8 = w.blocks(w.conv(f4, a.down8), a.blocks8)
+    f16 = w.blocks(w.conv(f8, a.down16), a.blocks16)
+    f32 = w.blocks(w.conv(f16, a.down32), a.blocks32)
     outputs: dict[str, onnx.ValueInfoProto] = {}
     context: str | None = None
     for i, features in enumerate((f32, f16, f8)):
@@ -61,7 +61,7 @@ def analysis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
         assert isinstance(head, LatentHead)
         assert isinstance(quantizer, OrderedQuantizer)
         mixed = features if context is None else w.node("Concat", features, context, axis=1)
-        latent = w.conv(w.activate(w.conv(mixed, head.mix)), head.out)
+        latent = w.conv(w.bend(w.conv(mixed, head.mix)), head.out)
         tokens, errors, total = _quantize(w, latent, quantizer)
         sizes: list[int | str | None] = [1, quantizer.groups, f"h{i}", f"w{i}"]
         outputs[tokens] = helper.make_tensor_value_info(f"tokens_{i}", TensorProto.UINT8, sizes)
@@ -71,7 +71,7 @@ def analysis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
             known = total if context is None else w.node("Concat", context, total, axis=1)
             up = pyramid.contexts[i]
             assert isinstance(up, ContextUp)
-            context = w.upsample(w.activate(w.conv(known, up.conv)), up.up)
+            context = w.upsample(w.bend(w.conv(known, up.conv)), up.up)
     return w.model("analysis", [image], outputs)
 
 
@@ -94,10 +94,10 @@ def synthesis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
             total = codeword if not total else w.node("Add", total, codeword)
         mask = w.node("Cast", w.node("Less", tokens.name, absent), to=TensorProto.FLOAT)
         entries.append(w.node("Concat", w.node("Transpose", total, perm=[0, 3, 1, 2]), mask, axis=1))
-    h = w.blocks(w.activate(w.conv(entries[0], s.in32)), s.blocks32)
-    h = w.blocks(w.activate(w.node("Add", w.upsample(h, s.up16), w.conv(entries[1], s.in16))), s.blocks16)
-    h = w.blocks(w.activate(w.node("Add", w.upsample(h, s.up8), w.conv(entries[2], s.in8))), s.blocks8)
-    h = w.blocks(w.activate(w.upsample(h, s.up4)), s.blocks4)
+    h = w.blocks(w.conv(entries[0], s.in32), s.blocks32)
+    h = w.blocks(w.node("Add", w.upsample(h, s.up16), w.conv(entries[1], s.in16)), s.blocks16)
+    h = w.blocks(w.node("Add", w.upsample(h, s.up8), w.conv(entries[2], s.in8)), s.blocks8)
+    h = w.blocks(w.upsample(h, s.up4), s.blocks4)
     x = w.head(h, s.head)
     x = w.node("Mul", w.node("Add", x, w.constant(np.float32(1))), w.constant(np.float32(127.5)))
     x = w.node("Clip", w.node("Round", x), w.constant(np.float32(0)), w.constant(np.float32(255)))
