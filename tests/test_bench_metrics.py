@@ -1,4 +1,4 @@
-"""The bench's metrics: exact values, known orders, the reference values where they are at hand."""
+"""The bench's metrics: what they share, the panel, PSNR by hand, the reference values where they are at hand."""
 
 from __future__ import annotations
 
@@ -9,69 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from metric_pictures import KODAK, SHARED, blurred, frozen, noisy, picture, write_weights
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import save_file
 
-from wisp.bench.metrics import feature_nets
-from wisp.bench.metrics.panel import MetricPanel
-from wisp.bench.metrics.psnr import psnr_db
-from wisp.errors import ImageError, ModelMismatch, UsageError
+from wisp.bench.metrics.darknet_tiny import DARKNET_FILE, DarknetTiny
+from wisp.bench.metrics.metric import Direction
+from wisp.bench.metrics.panel import METRIC_NAMES, MetricPanel
+from wisp.bench.metrics.psnr import Psnr, psnr_db
+from wisp.bench.metrics.weight_file import WEIGHTS_VARIABLE
+from wisp.errors import ImageError, UsageError
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-KODAK = SHARED / "eval" / "kodak"
-
-
-def picture(seed: int = 0, height: int = 48, width: int = 64) -> NDArray[np.uint8]:
-    """A smooth random picture, (height, width, 3) uint8."""
-    random = np.random.default_rng(seed)
-    small = random.integers(20, 236, (height // 8, width // 8, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def noisy(pixels: NDArray[np.uint8], deviation: float) -> NDArray[np.uint8]:
-    noise = np.random.default_rng(1).normal(0.0, 1.0, pixels.shape) * deviation
-    return (pixels + noise).round().clip(0, 255).astype(np.uint8)
-
-
-def blurred(pixels: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:
-    """Averaged with its four neighbours, so many times over."""
-    plane = pixels.astype(float)
-    for _ in range(times):
-        plane = (plane + sum(np.roll(plane, step, axis) for axis in (0, 1) for step in (-1, 1))) / 5
-    return plane.round().astype(np.uint8)
-
-
-def write_weights(folder: Path) -> None:
-    """Both weight files with the right shapes and random content."""
-    random = torch.Generator().manual_seed(3)
-
-    def tensor(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, generator=random) / math.sqrt(math.prod(shape[1:]))
-
-    squeeze = {"features.0.weight": tensor(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
-    inputs = 64
-    for number, narrow in ((3, 16), (4, 16), (6, 32), (7, 32), (9, 48), (10, 48), (11, 64), (12, 64)):
-        wide = 4 * narrow
-        for part, shape in (
-            ("squeeze", (narrow, inputs, 1, 1)),
-            ("expand1x1", (wide, narrow, 1, 1)),
-            ("expand3x3", (wide, narrow, 3, 3)),
-        ):
-            squeeze[f"features.{number}.{part}.weight"] = tensor(*shape)
-            squeeze[f"features.{number}.{part}.bias"] = torch.zeros(shape[0])
-        inputs = 2 * wide
-    for index, channels in enumerate((64, 128, 256, 384, 384, 512, 512)):
-        squeeze[f"lin{index}.weight"] = tensor(1, channels, 1, 1).abs()
-    channels = (3, 16, 32, 16, 128, 16, 128, 32, 256, 32, 256, 64, 512, 64, 512)
-    darknet = {}
-    for number in range(1, 15):
-        side = 1 if number in (3, 5, 7, 9, 11, 13) else 3
-        darknet[f"conv{number}.weight"] = tensor(channels[number], channels[number - 1], side, side)
-        darknet[f"conv{number}.bias"] = torch.zeros(channels[number])
-    save_file(squeeze, folder / feature_nets.SQUEEZE_FILE)
-    save_file(darknet, folder / feature_nets.DARKNET_FILE)
+NETWORK_METRICS = ("lpips_squeeze", "feature_distance", "texture_distance", "class_agreement")
+EVERYWHERE = ("psnr_db", "ssimulacra2", *NETWORK_METRICS)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +29,12 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> MetricPanel:
     """Real network shapes, made-up weights."""
     folder = tmp_path_factory.mktemp("weights")
     write_weights(folder)
-    return MetricPanel(folder)
+    return MetricPanel(folder, EVERYWHERE)
+
+
+@pytest.fixture
+def without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
 
 
 def test_psnr_is_exact() -> None:
@@ -120,29 +75,30 @@ def test_psnr_refuses(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> No
         psnr_db(first, second)
 
 
-def test_distances_of_taps_by_hand() -> None:
-    ignored = torch.zeros(1, 1, 1, 2)
-    along_x, along_y = (
-        torch.tensor([[[[2.0, 2.0]], [[0.0, 0.0]]]]),
-        torch.tensor([[[[5.0, 0.0]], [[0.0, 5.0]]]]),
-    )
-    # One of two positions turns by a right angle: a squared distance of 2 there, 0 at the other.
-    assert feature_nets.feature_distance([ignored, along_x], [ignored, along_y]) == pytest.approx(
-        1.0, abs=1e-6
-    )
-    wave, opposite = torch.tensor([[[[1.0, -1.0]]]]), torch.tensor([[[[-1.0, 1.0]]]])
-    # Means agree (similarity 1), structures are opposite (-1): the average is 0, the distance 1.
-    assert feature_nets.texture_distance([wave], [opposite]) == pytest.approx(1.0, abs=1e-5)
-    assert feature_nets.texture_distance([wave], [wave]) == 0.0
+def test_a_metric_takes_8_bit_rgb_of_one_size() -> None:
+    metric = Psnr()
+    for wrong in (np.zeros((4, 5), np.uint8), np.zeros((4, 5, 3), np.float32), np.zeros((0, 5, 3), np.uint8)):
+        with pytest.raises(ImageError, match=r"psnr_db: expected \(H, W, 3\) uint8"):
+            metric.reference(wrong)
+    compare = metric.reference(np.zeros((4, 5, 3), np.uint8))
+    with pytest.raises(ImageError, match=r"one size, found \(4, 5, 3\) and \(5, 4, 3\)"):
+        compare(np.zeros((5, 4, 3), np.uint8))
+    with pytest.raises(ImageError, match=r"found \(4, 5, 3\) int64"):
+        compare(np.zeros((4, 5, 3), np.int64))  # type: ignore[arg-type]
+    assert compare(np.zeros((4, 5, 3), np.uint8)) is None
+    assert compare(np.full((4, 5, 3), 255, np.uint8)) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_equal_pictures_are_at_distance_0(panel: MetricPanel) -> None:
+def test_equal_pictures_get_the_best_value(panel: MetricPanel) -> None:
     image = Image.fromarray(picture())
-    found = panel.reference(image).compare(image)
-    assert found.psnr_db is None
-    assert found.lpips_squeeze == 0.0
-    assert found.feature_distance == 0.0
-    assert found.texture_distance == pytest.approx(0.0, abs=1e-9)
+    assert panel.reference(image).compare(image) == {
+        "psnr_db": None,
+        "ssimulacra2": 100.0,
+        "lpips_squeeze": 0.0,
+        "feature_distance": 0.0,
+        "texture_distance": pytest.approx(0.0, abs=1e-9),
+        "class_agreement": 1.0,
+    }
 
 
 def test_distances_grow_with_noise(panel: MetricPanel) -> None:
@@ -150,38 +106,95 @@ def test_distances_grow_with_noise(panel: MetricPanel) -> None:
     reference = panel.reference(Image.fromarray(original))
     found = [reference.compare(Image.fromarray(noisy(original, amount))) for amount in (2, 8, 32)]
     for name in ("lpips_squeeze", "feature_distance", "texture_distance"):
-        values = [getattr(distances, name) for distances in found]
+        values = [scores[name] or 0.0 for scores in found]
         assert 0.0 < values[0] < values[1] < values[2]
 
 
-def test_a_picture_must_have_32_pixels_a_side_and_the_originals_size(panel: MetricPanel) -> None:
-    with pytest.raises(ImageError, match="sides of at least 32"):
-        panel.reference(Image.new("RGB", (31, 64)))
+def test_the_panel_gives_what_its_metrics_give(panel: MetricPanel) -> None:
+    original, decoded = frozen(noisy(picture(), 1)), frozen(noisy(picture(), 20))
+    alone = {metric.name: metric.reference(original)(decoded) for metric in panel.metrics}
+    assert panel.reference(Image.fromarray(original)).compare(Image.fromarray(decoded)) == alone
+    assert all(isinstance(value, float) for value in alone.values())
+
+
+def test_a_network_runs_once_a_picture(panel: MetricPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+    run = DarknetTiny._run
+    monkeypatch.setattr(DarknetTiny, "_run", lambda self, pixels: runs.append(1) or run(self, pixels))
+    reference = panel.reference(Image.fromarray(picture()))
+    assert len(runs) == 1
+    for count, seed in enumerate((1, 2), start=2):
+        reference.compare(Image.fromarray(picture(seed)))
+        assert len(runs) == count
+
+
+def test_what_a_picture_is_too_small_for_is_undefined(panel: MetricPanel) -> None:
+    small = panel.reference(Image.new("RGB", (31, 64))).compare(Image.new("RGB", (31, 64), (9, 9, 9)))
+    assert {name for name, value in small.items() if value is not None} == {"psnr_db", "ssimulacra2"}
+    tiny = panel.reference(Image.new("RGB", (7, 64))).compare(Image.new("RGB", (7, 64), (9, 9, 9)))
+    assert {name for name, value in tiny.items() if value is not None} == {"psnr_db"}
+
+
+def test_sizes_must_agree(panel: MetricPanel) -> None:
     with pytest.raises(ImageError, match="one size"):
         panel.reference(Image.new("RGB", (32, 64))).compare(Image.new("RGB", (64, 32)))
+
+
+def test_every_metric_says_what_it_is(panel: MetricPanel) -> None:
+    assert tuple(metric.name for metric in panel.metrics) == EVERYWHERE
+    higher = {metric.name for metric in panel.metrics if metric.direction is Direction.HIGHER}
+    assert higher == {"psnr_db", "ssimulacra2", "class_agreement"}
+    assert {metric.name: metric.unit for metric in panel.metrics if metric.unit != "1"} == {"psnr_db": "dB"}
+    assert all(metric.version for metric in panel.metrics)
+
+
+@pytest.mark.usefixtures("without_weights")
+def test_by_default_every_metric_is_measured_or_says_why_not() -> None:
+    panel = MetricPanel()
+    available = [metric.name for metric in panel.metrics]
+    assert set(available) | set(panel.unavailable) == set(METRIC_NAMES)
+    assert not set(available) & set(panel.unavailable)
+    assert {"psnr_db", "ssimulacra2"} <= set(available)
+    for name in NETWORK_METRICS:
+        assert "give --weights DIR or set WISP_METRIC_WEIGHTS" in panel.unavailable[name]
+
+
+def test_metrics_are_chosen_by_name() -> None:
+    panel = MetricPanel(names=["ssimulacra2", "psnr_db", "ssimulacra2"])
+    assert [metric.name for metric in panel.metrics] == ["ssimulacra2", "psnr_db"]
+    assert panel.unavailable == {}
+    with pytest.raises(UsageError, match=r"metrics: expected some of psnr_db, .*; found 'ssim'"):
+        MetricPanel(names=["psnr_db", "ssim"])
+
+
+def test_the_version_follows_metrics_and_weights(tmp_path: Path, panel: MetricPanel) -> None:
+    write_weights(tmp_path)
+    assert MetricPanel(tmp_path, EVERYWHERE).version == panel.version
+    assert MetricPanel(tmp_path, EVERYWHERE[::-1]).version == panel.version
+    assert MetricPanel(tmp_path, EVERYWHERE[:-1]).version != panel.version
+    write_weights(tmp_path, seed=4)
+    assert MetricPanel(tmp_path, EVERYWHERE).version != panel.version
 
 
 def test_weights_are_found_by_argument_then_by_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(feature_nets.WEIGHTS_VARIABLE, raising=False)
-    with pytest.raises(UsageError, match=r"give --weights DIR or set WISP_METRIC_WEIGHTS"):
-        feature_nets.find_weights()
-    with pytest.raises(UsageError, match=r"expected lpips_squeeze.safetensors in"):
-        feature_nets.find_weights(tmp_path)
-    for name in (feature_nets.SQUEEZE_FILE, feature_nets.DARKNET_FILE):
-        (tmp_path / name).touch()
-    monkeypatch.setenv(feature_nets.WEIGHTS_VARIABLE, str(tmp_path))
-    assert feature_nets.find_weights() == tmp_path
-    with pytest.raises(UsageError, match="no such file"):
-        feature_nets.find_weights(tmp_path / "elsewhere")
-
-
-def test_weights_without_a_layer_are_a_mismatch(tmp_path: Path) -> None:
-    save_file({"conv1.bias": torch.zeros(16)}, tmp_path / feature_nets.DARKNET_FILE)
-    net = feature_nets.DarknetTiny(tmp_path)
-    with pytest.raises(ModelMismatch, match=r"expected a tensor conv1.weight"):
-        net.taps(torch.zeros(1, 3, 32, 32))
+    write_weights(tmp_path)
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
+    assert MetricPanel(names=NETWORK_METRICS).unavailable == {}
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    reasons = MetricPanel(empty, NETWORK_METRICS).unavailable
+    assert list(reasons) == list(NETWORK_METRICS)
+    assert reasons["lpips_squeeze"].startswith(
+        "expected lpips_squeeze.safetensors in the folder empty, found no"
+    )
+    for folder in (tmp_path / "elsewhere", tmp_path / DARKNET_FILE):
+        with pytest.raises(UsageError, match="metric weights: expected a folder, found no folder"):
+            MetricPanel(folder, NETWORK_METRICS)
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path / "elsewhere"))
+    with pytest.raises(UsageError, match="no folder"):
+        MetricPanel()
 
 
 def degraded(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
@@ -200,13 +213,13 @@ def degraded(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
 @pytest.mark.parametrize("stem", ["kodim01", "kodim23"])
 def test_reference_values(stem: str) -> None:
     wanted = json.loads((SHARED / "metrics" / "reference_values.json").read_text())
-    real = MetricPanel(Path(os.environ.get(feature_nets.WEIGHTS_VARIABLE) or SHARED / "weights"))
+    real = MetricPanel(Path(os.environ.get(WEIGHTS_VARIABLE) or SHARED / "weights"), NETWORK_METRICS)
     original = np.asarray(Image.open(KODAK / f"{stem}.png").convert("RGB"))
     reference = real.reference(Image.fromarray(original))
     for what, pixels in degraded(original).items():
         found = reference.compare(Image.fromarray(pixels))
         feature, texture = wanted["darknet_tiny"][f"{stem}/{what}"]
         (lpips,) = wanted["lpips_squeeze"][f"{stem}/{what}"]
-        assert found.lpips_squeeze == pytest.approx(lpips, abs=1e-4)
-        assert found.feature_distance == pytest.approx(feature, abs=1e-4)
-        assert found.texture_distance == pytest.approx(texture, abs=1e-4)
+        assert found["lpips_squeeze"] == pytest.approx(lpips, abs=1e-4)
+        assert found["feature_distance"] == pytest.approx(feature, abs=1e-4)
+        assert found["texture_distance"] == pytest.approx(texture, abs=1e-4)

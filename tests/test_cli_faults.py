@@ -140,12 +140,12 @@ codes = [
     main(["train", "recipe.toml", "--data", folder, "--minutes", "1"]),
     main(["export", folder, back, "--data", folder]),
     main(["verify", folder]),
-    main(["bench", "kodak", "--images", {str(tmp_path)!r}, "--weights", folder, "--out", folder]),
+    main(["bench", "run", "--images", {str(tmp_path)!r}, "--codecs", "jpeg", "--out", folder]),
 ]
 print(codes)
 """
     done = _python("-c", script)
-    assert done.stdout.splitlines()[-1:] == ["[0, 0, 0, 0, 0, 2, 2, 2, 1]"], done.stderr
+    assert done.stdout.splitlines()[-1:] == ["[0, 0, 0, 0, 0, 2, 2, 2, 2]"], done.stderr
     errors = done.stderr.splitlines()[-4:]
     assert [line.endswith("install wisp-codec[train]") for line in errors] == [True, True, True, False]
     assert "wisp-codec[bench]" in errors[3]

@@ -120,7 +120,7 @@ def test_bench_hands_its_options_on(tmp_path: Path, tiny_model: Path, photo_u8: 
 
 
 def test_bench_lists_explains_and_refuses() -> None:
-    assert all(name in run_cli("bench").out for name in ("kodak", "budgets", "speed", "lattice", "damage"))
+    assert all(name in run_cli("bench").out for name in ("run", "budgets", "speed", "lattice", "damage"))
     assert "--sizes" in run_cli("bench", "budgets", "--help").out
-    assert_one_line_error(run_cli("bench", "beauty"), 2, "beauty", "kodak")
+    assert_one_line_error(run_cli("bench", "beauty"), 2, "beauty", "run, ")
     assert run_cli("bench", "budgets", "--nonsense").code == 2

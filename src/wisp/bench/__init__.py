@@ -1,11 +1,12 @@
 """The bench: what wisp promises, measured.
 
-Each module with a ``main`` is one command, ``python -m wisp.bench.NAME``, and writes one folder of
+Each module with a ``main`` is one command, ``wisp bench NAME`` or ``python -m wisp.bench.NAME``, and writes one folder of
 results: rows (JSON, one a line), meta.json (versions, hardware, command) and summary.md.
 
-    kodak      wisp against JPEG, WebP and AVIF at equal bytes
+    run        wisp against JPEG, WebP, AVIF, JPEG XL and placeholders at equal bytes
+    report     one HTML page of what run measured
     budgets    is ``size=N`` kept, and is it used
-    speed      times and peak memory
+    speed      times and peak memory, beside the peers
     lattice    periodic patterns in what is left after decoding
     damage     what one wrong or missing byte does
 

@@ -7,18 +7,37 @@ from collections.abc import Callable
 from wisp.bench.codec import AbstractCodec
 from wisp.bench.codec_wisp import WispCodec
 from wisp.bench.peers.avif import AvifCodec
+from wisp.bench.peers.blurhash import BlurhashCodec
+from wisp.bench.peers.compressai import PREFIX, CompressaiCodec
 from wisp.bench.peers.jpeg import JpegCodec
+from wisp.bench.peers.jxl import JxlCodec
 from wisp.bench.peers.scaled import ScaledCodec
+from wisp.bench.peers.thumbhash import ThumbhashCodec
 from wisp.bench.peers.webp import WebpCodec
 from wisp.errors import UsageError
 
 WISP = "wisp"
-PEERS: dict[str, Callable[[], AbstractCodec]] = {"jpeg": JpegCodec, "webp": WebpCodec, "avif": AvifCodec}
+# Those that may be tried at a fraction of the size.
+SCALABLE: dict[str, Callable[[], AbstractCodec]] = {
+    "jpeg": JpegCodec,
+    "webp": WebpCodec,
+    "avif": AvifCodec,
+    "jxl": JxlCodec,
+}
+# Their files hardly grow with the picture: a smaller picture would change nothing.
+PLACEHOLDERS: dict[str, Callable[[], AbstractCodec]] = {
+    "blurhash": BlurhashCodec,
+    "thumbhash": ThumbhashCodec,
+}
+PEERS = SCALABLE | PLACEHOLDERS
 DENOMINATORS = (2, 4, 8, 16)
 
 
 def codec_named(name: str, model: str | None = None) -> AbstractCodec:
-    """The codec of that name: ``wisp``, a peer, or a peer at a fraction of the size, ``avif@1/2``.
+    """The codec of that name.
+
+    ``wisp``, a peer, a peer at a fraction of the size (``avif@1/2``), or an architecture of CompressAI's zoo
+    (``compressai:bmshj2018-hyperprior``).
 
     Args:
         name: as above.
@@ -26,16 +45,19 @@ def codec_named(name: str, model: str | None = None) -> AbstractCodec:
 
     Raises:
         UsageError: no such codec.
+        CodecUnavailable: there is such a codec, but what it needs is not installed here.
     """
     if name == WISP:
         return WispCodec(model)
+    if name in PEERS:
+        return PEERS[name]()
+    if name.startswith(PREFIX) and name != PREFIX:
+        return CompressaiCodec(name.removeprefix(PREFIX))
     base, _, fraction = name.partition("@")
-    if base in PEERS and name == base:
-        return PEERS[base]()
     for denominator in DENOMINATORS:
-        if base in PEERS and fraction == f"1/{denominator}":
-            return ScaledCodec(PEERS[base](), denominator)
+        if base in SCALABLE and fraction == f"1/{denominator}":
+            return ScaledCodec(SCALABLE[base](), denominator)
     raise UsageError(
-        f"--codecs: expected {WISP}, {', '.join(PEERS)} or one of the latter with @1/2, @1/4, @1/8, @1/16, "
-        f"found {name!r}"
+        f"--codecs: expected {WISP}, {', '.join(PEERS)}, {PREFIX}NAME, "
+        f"or one of {', '.join(SCALABLE)} with {', '.join(f'@1/{d}' for d in DENOMINATORS)}, found {name!r}"
     )

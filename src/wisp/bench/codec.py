@@ -7,6 +7,15 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from wisp.errors import UsageError
+
+
+class CodecUnavailable(UsageError):
+    """A codec cannot be used here; the message says what is missing and how to install it.
+
+    Raised by an adapter's constructor, so that a run can note the reason and go on with the other codecs.
+    """
+
 
 @dataclass(frozen=True)
 class Encoded:

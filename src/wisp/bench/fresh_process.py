@@ -30,21 +30,27 @@ class Task:
     Attributes:
         action: ``compress`` or ``decompress``.
         source: the photograph, or the file to decompress.
-        size: the byte budget when compressing; None when decompressing.
-        model: a model's name or a bundle's path; None is the default model.
-        warm_ups: runs before the first that counts.
-        repeats: runs that count.
+        codec: ``wisp`` or a peer of `wisp.bench.speed_peers`.
+        size: wisp's byte budget when compressing; else None.
+        quality: a peer's setting when compressing; else None.
+        model: wisp's model, a name or a bundle's path; None is the default model.
+        repeats: runs that count, after the first; 0 for the first alone.
+        few_repeats: as many instead where `repeats` runs would take longer than `patience_s`.
+        patience_s: seconds; judged by the first run.
         threads: CPU cores the process may use; None leaves it as started.
         output: where to write the file that was compressed; None writes none.
     """
 
     action: str
     source: str
-    size: int | None
-    model: str | None
-    warm_ups: int
-    repeats: int
-    threads: int | None
+    codec: str = "wisp"
+    size: int | None = None
+    quality: float | None = None
+    model: str | None = None
+    repeats: int = 0
+    few_repeats: int = 0
+    patience_s: float = float("inf")
+    threads: int | None = None
     output: str | None = None
 
 
@@ -53,14 +59,18 @@ class Answer:
     """What was measured.
 
     Attributes:
-        wall_s: seconds of each run by the clock.
-        cpu_s: seconds of each run summed over cores.
-        peak_memory_bytes: the process's largest resident set.
+        first_wall_s: seconds of the process's first run by the clock, libraries and model being loaded.
+        wall_s: seconds of each later run by the clock.
+        cpu_s: seconds of each later run summed over cores.
+        peak_memory_bytes: the process's largest resident set when the first run was over.
+        num_bytes: size of the compressed file.
     """
 
+    first_wall_s: float
     wall_s: list[float]
     cpu_s: list[float]
     peak_memory_bytes: int
+    num_bytes: int
 
 
 def peak_memory_bytes() -> int:
@@ -101,31 +111,53 @@ def timed(work: Callable[[], T], repeats: int) -> tuple[list[float], list[float]
     return wall_s, cpu_s, made
 
 
-def _work(task: Task) -> Callable[[], bytes | Image.Image]:
-    """The task as a function of nothing, its input already read."""
-    from PIL import Image
-
+def _wisp(task: Task) -> Callable[[], bytes | Image.Image]:
     from wisp.bench.codec_wisp import WispCodec
 
     codec = WispCodec(task.model)
     if task.action == "decompress":
         data = Path(task.source).read_bytes()
         return lambda: codec.decompress(data)
-    image = Image.open(task.source)
-    image.load()
+    image = _photograph(task)
     return lambda: codec.compress(image, size=task.size)
 
 
+def _peer(task: Task) -> Callable[[], bytes | Image.Image]:
+    from wisp.bench.speed_peers import decode, encode, require
+
+    require(task.codec)
+    if task.action == "decompress":
+        data = Path(task.source).read_bytes()
+        return lambda: decode(data)
+    image, threads = _photograph(task), task.threads or 1
+    quality = 0 if task.quality is None else task.quality
+    return lambda: encode(task.codec, image, quality, threads)
+
+
+def _photograph(task: Task) -> Image.Image:
+    from PIL import Image
+
+    image = Image.open(task.source)
+    image.load()
+    return image
+
+
 def perform(task: Task) -> Answer:
-    """Do the task in this process."""
+    """Do the task in this process: once cold, then as often as it says."""
     limit_threads(task.threads)
-    work = _work(task)
-    timed(work, task.warm_ups)
-    wall_s, cpu_s, made = timed(work, task.repeats)
+    work = _wisp(task) if task.codec == "wisp" else _peer(task)
+    (first_wall_s,), _, made = timed(work, 1)
     peak = peak_memory_bytes()
-    if task.output is not None and isinstance(made, bytes):
-        Path(task.output).write_bytes(made)
-    return Answer(wall_s=wall_s, cpu_s=cpu_s, peak_memory_bytes=peak)
+    if isinstance(made, bytes):
+        num_bytes = len(made)
+        if task.output is not None:
+            Path(task.output).write_bytes(made)
+    else:
+        num_bytes = Path(task.source).stat().st_size
+    del made
+    is_slow = first_wall_s * task.repeats > task.patience_s
+    wall_s, cpu_s, _ = timed(work, min(task.repeats, task.few_repeats) if is_slow else task.repeats)
+    return Answer(first_wall_s, wall_s, cpu_s, peak, num_bytes)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from pathlib import Path
 
 from PIL import Image
 
 from wisp.errors import ImageError, UsageError
+
+# What Pillow's readers raise on bytes that are at fault.
+_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 SUFFIXES = frozenset({".png", ".webp", ".jpg", ".jpeg", ".ppm", ".tif", ".tiff", ".bmp"})
 
@@ -32,13 +36,14 @@ def read_picture(path: Path) -> Image.Image:
     """The picture as 8-bit RGB, pixels loaded.
 
     Raises:
-        ImageError: not a picture, or cut short.
+        ImageError: not a picture, cut short, or too large for Pillow.
     """
     try:
         with Image.open(path) as opened:
             return opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as fault:
-        raise ImageError(f"{path.name}: expected a picture, found {fault}; give a readable file") from fault
+    except _UNREADABLE as fault:
+        reason = " ".join(str(fault).replace(str(path), path.name).split())  # on one line, without folders
+        raise ImageError(f"{path.name}: expected a picture, found {reason}; give a readable file") from fault
 
 
 def picture_hash(image: Image.Image) -> str:

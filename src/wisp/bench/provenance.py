@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,9 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+# The folders of an absolute path; what follows "://" or a letter is an address or a relative path.
+_FOLDERS = re.compile(r"(?<![\w:/.~-])(?:[A-Za-z]:\\|/)(?:[^\s/\\'\"]+[/\\])*")
 
 PACKAGES = ("wisp-codec", "numpy", "Pillow", "onnxruntime", "torch", "safetensors")
 
@@ -58,11 +62,16 @@ def shown(argument: str) -> str:
     return path.name if path.is_absolute() or ".." in path.parts else argument
 
 
+def without_folders(text: str) -> str:
+    """The text with every absolute path cut to its last part, as results may show it."""
+    return _FOLDERS.sub("", text)
+
+
 def meta(command: str, arguments: Sequence[str], **extra: Any) -> dict[str, Any]:
     """The record that goes beside every result.
 
     Args:
-        command: the module's name, such as ``wisp.bench.kodak``.
+        command: the module's name, such as ``wisp.bench.run``.
         arguments: what followed it on the command line.
         extra: whatever the bench wants to add.
     """

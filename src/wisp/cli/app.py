@@ -9,6 +9,7 @@ import typer
 
 from wisp import __version__
 from wisp.cli.bench import bench_command
+from wisp.cli.compare import compare_command
 from wisp.cli.compress import compress_command
 from wisp.cli.console import show, tolerate_narrow_encodings
 from wisp.cli.decompress import decompress_command
@@ -34,6 +35,7 @@ _OTHERS: dict[str, Callable[..., None]] = {
     "info": info_command,
     "models": models_command,
     "demo": demo_command,
+    "compare": compare_command,
     "train": train_command,
     "export": export_command,
     "verify": verify_command,

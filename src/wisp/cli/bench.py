@@ -11,7 +11,8 @@ from wisp.cli.console import show
 from wisp.errors import UsageError
 
 BENCHMARKS = {
-    "kodak": "quality beside JPEG, WebP and AVIF at equal bytes",
+    "run": "quality beside JPEG, WebP, AVIF, JPEG XL and placeholders at equal bytes",
+    "report": "one HTML page of what `run` measured",
     "budgets": "whether a size is kept, and used",
     "speed": "time and memory",
     "lattice": "whether a periodic pattern is left in the pictures",

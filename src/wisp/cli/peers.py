@@ -1,12 +1,16 @@
-"""What other codecs make of a picture in the same number of bytes, for the demonstration."""
+"""What other codecs make of a picture in the same number of bytes, to be shown beside wisp."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PIL import Image, features
 
 from wisp.errors import UsageError
+
+if TYPE_CHECKING:
+    from wisp.bench.codec import AbstractCodec
 
 DENOMINATORS = (1, 2, 4, 8)
 
@@ -44,22 +48,37 @@ def fit_peers(image: Image.Image, budget_num_bytes: int) -> list[PeerResult]:
         budget_num_bytes: the most bytes a whole file may have.
     """
     # The benchmarks' own peers, so that what is shown is what is measured. Nothing else here needs that room.
-    from wisp.bench.codec import AbstractCodec, Encoded
     from wisp.bench.peers.avif import AvifCodec
     from wisp.bench.peers.jpeg import JpegCodec
-    from wisp.bench.peers.scaled import ScaledCodec
     from wisp.bench.peers.webp import WebpCodec
 
-    def fit(title: str, codec: AbstractCodec) -> PeerResult:
-        for denominator in DENOMINATORS:
-            tried = codec if denominator == 1 else ScaledCodec(codec, denominator)
-            found = tried.fit(image, budget_num_bytes)
-            if isinstance(found, Encoded):
-                return PeerResult(title, found.decoded, found.data_num_bytes, denominator)
-        return PeerResult(title, None, None, DENOMINATORS[-1])
-
     _require_codecs()
-    return [fit("AVIF", AvifCodec()), fit("WebP", WebpCodec()), fit("JPEG", JpegCodec())]
+    peers = (("AVIF", AvifCodec()), ("WebP", WebpCodec()), ("JPEG", JpegCodec()))
+    return [_fit(title, codec, image, budget_num_bytes) for title, codec in peers]
+
+
+def fit_jpeg_xl(image: Image.Image, budget_num_bytes: int) -> PeerResult | None:
+    """The same of JPEG XL; None where its package is not installed."""
+    from wisp.bench.codec import CodecUnavailable
+    from wisp.bench.peers.jxl import JxlCodec
+
+    try:
+        codec = JxlCodec()
+    except CodecUnavailable:
+        return None
+    return _fit("JPEG XL", codec, image, budget_num_bytes)
+
+
+def _fit(title: str, codec: AbstractCodec, image: Image.Image, budget_num_bytes: int) -> PeerResult:
+    from wisp.bench.codec import Encoded
+    from wisp.bench.peers.scaled import ScaledCodec
+
+    for denominator in DENOMINATORS:
+        tried = codec if denominator == 1 else ScaledCodec(codec, denominator)
+        found = tried.fit(image, budget_num_bytes)
+        if isinstance(found, Encoded):
+            return PeerResult(title, found.decoded, found.data_num_bytes, denominator)
+    return PeerResult(title, None, None, DENOMINATORS[-1])
 
 
 def _require_codecs() -> None:

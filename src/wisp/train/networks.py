@@ -167,6 +167,7 @@ class TokenPyramid(nn.Module):
             latent = self.heads[i](features, context)
             with torch.autocast(device_type=x.device.type, enabled=False):
                 quantizer = self.quantizers[i]
+                assert isinstance(quantizer, OrderedQuantizer)
                 level = quantizer(latent) if quantized else quantizer.bypass(latent)
             levels.append(level)
             if i < 2:

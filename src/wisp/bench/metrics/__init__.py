@@ -1,1 +1,1 @@
-"""Distances between an original and a decoded picture, both 8-bit RGB; one idea a file."""
+"""How far a decoded picture is from its original, both 8-bit sRGB; one metric a file."""

@@ -1,96 +1,124 @@
-"""All four distances of one decoded picture, the original's features being computed once."""
+"""All metrics of one decoded picture, what is known of the original being computed once."""
 
 from __future__ import annotations
 
+import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from wisp.bench.metrics.feature_nets import (
-    SMALLEST_SIDE,
-    DarknetTiny,
-    LpipsSqueeze,
-    feature_distance,
-    find_weights,
-    texture_distance,
-    weights_hash,
-)
-from wisp.bench.metrics.psnr import psnr_db
-from wisp.errors import ImageError
-
-
-@dataclass(frozen=True)
-class Distances:
-    """One decoded 8-bit RGB picture against its original.
-
-    Attributes:
-        psnr_db: decibels, higher is better; None for equal pictures, whose ratio is infinite.
-        lpips_squeeze: lower is better.
-        feature_distance: lower is better.
-        texture_distance: lower is better.
-    """
-
-    psnr_db: float | None
-    lpips_squeeze: float
-    feature_distance: float
-    texture_distance: float
+from wisp.bench.metrics.class_agreement import ClassAgreement
+from wisp.bench.metrics.darknet_tiny import DarknetTiny
+from wisp.bench.metrics.dists import Dists
+from wisp.bench.metrics.feature_distance import FeatureDistance
+from wisp.bench.metrics.lpips_squeeze import LpipsSqueeze
+from wisp.bench.metrics.lpips_torch import LpipsTorch
+from wisp.bench.metrics.metric import AbstractMetric, Comparison, MetricUnavailable, Picture
+from wisp.bench.metrics.ms_ssim import MsSsim
+from wisp.bench.metrics.psnr import Psnr
+from wisp.bench.metrics.ssimulacra2 import Ssimulacra2
+from wisp.bench.metrics.texture_distance import TextureDistance
+from wisp.bench.metrics.weight_file import weights_folder
+from wisp.errors import UsageError
 
 
-def _to_unit(pixels_u8: NDArray[np.uint8]) -> Tensor:
-    """(H, W, 3) uint8 -> (1, 3, H, W) float32 in 0..1."""
-    return torch.from_numpy(pixels_u8.transpose(2, 0, 1)[None].copy()).float() / 255.0
+class _Networks:
+    """The networks in a folder of weights, each read when it is first asked for, and then shared."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    @cached_property
+    def darknet(self) -> DarknetTiny:
+        return DarknetTiny(self.folder)
+
+
+_MAKERS: Mapping[str, Callable[[_Networks], AbstractMetric]] = {
+    "psnr_db": lambda networks: Psnr(),
+    "ms_ssim": lambda networks: MsSsim(),
+    "ssimulacra2": lambda networks: Ssimulacra2(),
+    "lpips_squeeze": lambda networks: LpipsSqueeze(networks.folder),
+    "feature_distance": lambda networks: FeatureDistance(networks.darknet),
+    "texture_distance": lambda networks: TextureDistance(networks.darknet),
+    "class_agreement": lambda networks: ClassAgreement(networks.darknet),
+    "lpips_alex": lambda networks: LpipsTorch("alex"),
+    "lpips_vgg": lambda networks: LpipsTorch("vgg"),
+    "dists": lambda networks: Dists(),
+}
+METRIC_NAMES = tuple(_MAKERS)
+
+
+def _pixels(image: Image.Image) -> Picture:
+    """(H, W, 3) uint8 that cannot be written to, which lets metrics recognise a picture they have seen."""
+    pixels_u8 = np.array(image.convert("RGB"))
+    pixels_u8.setflags(write=False)
+    return pixels_u8
 
 
 class Reference:
-    """An original with its features, to be compared with many decoded pictures."""
+    """An original, to be compared with many decoded pictures."""
 
-    def __init__(self, original: Image.Image, lpips: LpipsSqueeze, darknet: DarknetTiny) -> None:
-        self._pixels_u8 = np.asarray(original.convert("RGB"))
-        if min(self._pixels_u8.shape[:2]) < SMALLEST_SIDE:
-            raise ImageError(
-                f"metrics: expected sides of at least {SMALLEST_SIDE} pixels, found {original.width}x"
-                f"{original.height}; measure a larger picture"
-            )
-        self._lpips, self._darknet = lpips, darknet
-        unit = _to_unit(self._pixels_u8)
-        self._squeeze_features, self._darknet_taps = lpips.features(unit), darknet.taps(unit)
+    def __init__(self, original: Image.Image, metrics: Sequence[AbstractMetric]) -> None:
+        pixels_u8 = _pixels(original)
+        self._comparisons: dict[str, Comparison] = {
+            metric.name: metric.reference(pixels_u8) for metric in metrics
+        }
 
-    def compare(self, decoded: Image.Image) -> Distances:
-        """All distances of `decoded`, an 8-bit picture of the original's size.
+    def compare(self, decoded: Image.Image) -> dict[str, float | None]:
+        """Every metric of `decoded`, an 8-bit picture of the original's size; None: infinite or undefined.
 
         Raises:
             ImageError: sizes differ.
         """
-        pixels_u8 = np.asarray(decoded.convert("RGB"))
-        decibels = psnr_db(self._pixels_u8, pixels_u8)
-        unit = _to_unit(pixels_u8)
-        taps = self._darknet.taps(unit)
-        return Distances(
-            psnr_db=decibels if math.isfinite(decibels) else None,
-            lpips_squeeze=self._lpips.distance(self._squeeze_features, self._lpips.features(unit)),
-            feature_distance=feature_distance(self._darknet_taps, taps),
-            texture_distance=texture_distance(self._darknet_taps, taps),
-        )
+        pixels_u8 = _pixels(decoded)
+        found = {name: comparison(pixels_u8) for name, comparison in self._comparisons.items()}
+        return {name: v if v is not None and math.isfinite(v) else None for name, v in found.items()}
 
 
 class MetricPanel:
-    """The networks, loaded once; `version` names their weights."""
+    """The metrics that can be had here.
 
-    def __init__(self, weights: Path | None = None) -> None:
-        folder = find_weights(weights)
-        self.version = weights_hash(folder)
-        self._lpips, self._darknet = LpipsSqueeze(folder), DarknetTiny(folder)
+    Attributes:
+        metrics: in the order of `names`.
+        unavailable: name -> reason, of those that were asked for and cannot be had.
+        version: changes with anything that decides a value: twelve hexadecimal digits of the SHA-256 of all
+            metrics' names and versions.
+    """
+
+    def __init__(self, weights: Path | None = None, names: Sequence[str] | None = None) -> None:
+        """Load the metrics `names`, by default METRIC_NAMES.
+
+        Args:
+            weights: folder of the networks' weights; None is the environment variable WISP_METRIC_WEIGHTS.
+            names: of metrics; one given twice counts once.
+
+        Raises:
+            UsageError: a name is unknown, or the folder does not exist.
+        """
+        names = METRIC_NAMES if names is None else tuple(dict.fromkeys(names))
+        for name in names:
+            if name not in _MAKERS:
+                raise UsageError(f"metrics: expected some of {', '.join(METRIC_NAMES)}; found {name!r}")
+        networks = _Networks(weights_folder(weights))
+        metrics: list[AbstractMetric] = []
+        self.unavailable: dict[str, str] = {}
+        for name in names:
+            try:
+                metrics.append(_MAKERS[name](networks))
+            except MetricUnavailable as reason:
+                self.unavailable[name] = str(reason)
+        self.metrics: tuple[AbstractMetric, ...] = tuple(metrics)
+        versions = sorted(f"{metric.name} {metric.version}\n" for metric in metrics)
+        self.version: str = hashlib.sha256("".join(versions).encode()).hexdigest()[:12]
 
     def reference(self, original: Image.Image) -> Reference:
         """The original, ready to be compared.
 
         Raises:
-            ImageError: a side is shorter than 32 pixels.
+            ImageError: the picture has no pixels.
         """
-        return Reference(original, self._lpips, self._darknet)
+        return Reference(original, self.metrics)

@@ -1,4 +1,9 @@
-"""Peak signal-to-noise ratio."""
+"""Peak signal-to-noise ratio.
+
+Range 0 dB and up; higher is better. Computed on sRGB code values 0..255, over all three channels at once, from one
+mean squared error for the whole picture. Source: as in Wang et al., "Image quality assessment: from error visibility
+to structural similarity", IEEE TIP 2004, section I; in RGB, as learned codecs report it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.bench.metrics.metric import AbstractMetric, Comparison, Direction, Picture
 from wisp.errors import ImageError
 
 
@@ -33,3 +39,20 @@ def psnr_db(original_u8: NDArray[np.uint8], decoded_u8: NDArray[np.uint8]) -> fl
     difference = original_u8.astype(np.int32) - decoded_u8
     mse_u8 = float(np.mean(np.square(difference), dtype=np.float64))
     return math.inf if mse_u8 == 0.0 else 10.0 * math.log10(255.0**2 / mse_u8)
+
+
+class Psnr(AbstractMetric):
+    """`psnr_db` as a metric of the bench; None for equal pictures, whose ratio is infinite."""
+
+    name = "psnr_db"
+    direction = Direction.HIGHER
+    unit = "dB"
+    version = "rgb"
+    smallest_side = 1
+
+    def prepare(self, original_u8: Picture) -> Comparison:
+        def compare(decoded_u8: Picture) -> float | None:
+            decibels = psnr_db(original_u8, decoded_u8)
+            return decibels if math.isfinite(decibels) else None
+
+        return compare

@@ -7,11 +7,15 @@ import io
 from PIL import Image, features
 
 from wisp.bench.codec import AbstractCodec, Encoded, Unreachable
+from wisp.bench.peers.last_picture import LastPicture
 from wisp.bench.peers.quality_search import Candidate, fit_by_quality
 
 
 class JpegCodec(AbstractCodec):
     """4:2:0 JPEG; at every quality the smaller of the baseline and the progressive file."""
+
+    def __init__(self) -> None:
+        self._files: LastPicture[int, Candidate] = LastPicture()
 
     @property
     def name(self) -> str:
@@ -22,15 +26,14 @@ class JpegCodec(AbstractCodec):
         return f"libjpeg-turbo {features.version('libjpeg_turbo')}, 4:2:0, optimised, baseline or progressive"
 
     def fit(self, image: Image.Image, budget_num_bytes: int) -> Encoded | Unreachable:
-        def encode(quality: int) -> Candidate:
-            files = []
-            for progressive in (False, True):
-                sink = io.BytesIO()
-                image.save(
-                    sink, "JPEG", quality=quality, optimize=True, progressive=progressive, subsampling="4:2:0"
-                )
-                kind = "progressive" if progressive else "baseline"
-                files.append(Candidate(sink.getvalue(), f"quality={quality} {kind}"))
-            return min(files, key=lambda file: len(file.data))
+        return fit_by_quality(self._files.remembering(image, _encode), 1, 100, budget_num_bytes)
 
-        return fit_by_quality(encode, 1, 100, budget_num_bytes)
+
+def _encode(image: Image.Image, quality: int) -> Candidate:
+    files = []
+    for progressive in (False, True):
+        sink = io.BytesIO()
+        image.save(sink, "JPEG", quality=quality, optimize=True, progressive=progressive, subsampling="4:2:0")
+        kind = "progressive" if progressive else "baseline"
+        files.append(Candidate(sink.getvalue(), f"quality={quality} {kind}"))
+    return min(files, key=lambda file: len(file.data))

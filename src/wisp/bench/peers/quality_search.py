@@ -22,13 +22,30 @@ class Candidate:
     setting: str
 
 
+def decode_with_pillow(data: bytes) -> Image.Image:
+    """The file's picture as 8-bit RGB."""
+    with Image.open(io.BytesIO(data)) as opened:
+        return opened.convert("RGB")
+
+
 def fit_by_quality(
-    encode: Callable[[int], Candidate], lowest: int, highest: int, budget_num_bytes: int
+    encode: Callable[[int], Candidate],
+    lowest: int,
+    highest: int,
+    budget_num_bytes: int,
+    decode: Callable[[bytes], Image.Image] = decode_with_pillow,
 ) -> Encoded | Unreachable:
     """The largest file of at most `budget_num_bytes` bytes among the dial's steps `lowest`..`highest`.
 
     Bisection, which assumes that size grows with the dial, then the next few steps are tried too, since it
     only nearly does. Of two files of one size the higher step is taken.
+
+    Args:
+        encode: makes the file of a step; asked once for each step that the search needs.
+        lowest: the dial's first step.
+        highest: its last.
+        budget_num_bytes: upper bound of the whole file, in bytes.
+        decode: reads the best file's picture back, 8-bit RGB.
     """
     tried: dict[int, Candidate] = {}
 
@@ -51,10 +68,4 @@ def fit_by_quality(
     if not fitting:
         return Unreachable(smallest_num_bytes=min(sizes)[0])
     best = tried[max(fitting)[1]]
-    return Encoded(data_num_bytes=len(best.data), decoded=decode_with_pillow(best.data), setting=best.setting)
-
-
-def decode_with_pillow(data: bytes) -> Image.Image:
-    """The file's picture as 8-bit RGB."""
-    with Image.open(io.BytesIO(data)) as opened:
-        return opened.convert("RGB")
+    return Encoded(data_num_bytes=len(best.data), decoded=decode(best.data), setting=best.setting)
