@@ -193,6 +193,13 @@ def test_file_of_another_model_number(photo_u8: NDArray[np.uint8], tiny_model: P
         wisp.decompress(bytes(data), model=tiny_model)
 
 
+def test_file_of_a_withdrawn_model(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    data = wisp.compress(photo_u8, size=600, model=tiny_model)
+    assert data[1] & 0x0F == 0
+    with pytest.raises(wisp.UnknownModel, match="withdrawn"):
+        wisp.decompress(data)
+
+
 def test_confidence_is_the_share_received(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
     full = wisp.reconstruct(wisp.compress(photo_u8, size=900, model=tiny_model), model=tiny_model)
     assert full.confidence.shape == (7, 10)

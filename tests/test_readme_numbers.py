@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from bench_report_data import write_results
 
-from wisp.bench.readme_numbers import BEGIN, END, main, numbers_block, replaced, shown_peers
+from wisp.bench.readme import BEGIN, END, main, numbers_block, replaced, shown_peers
 from wisp.bench.report.load import load_run
 from wisp.errors import UsageError
 

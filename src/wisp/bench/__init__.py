@@ -1,7 +1,7 @@
 """The bench: what wisp promises, measured.
 
-Each module with a ``main`` is one command, ``wisp bench NAME`` or ``python -m wisp.bench.NAME``, and writes one folder of
-results: rows (JSON, one a line), meta.json (versions, hardware, command) and summary.md.
+Each module with a ``main`` is one command, ``wisp bench NAME`` or ``python -m wisp.bench.NAME``, and most write one
+folder of results: rows (JSON, one a line), meta.json (versions, hardware, command) and summary.md.
 
     run        wisp against JPEG, WebP, AVIF, JPEG XL and placeholders at equal bytes
     report     one HTML page of what run measured

@@ -113,7 +113,9 @@ def _refuse_stray_unit(size: str | None, paths: list[str]) -> None:
     """`--size 2 kB a.jpg` would make a directory of that name."""
     for path in paths:
         if size is not None and path.lower() in UNITS and not os.path.lexists(path):
-            raise UsageError(f"expected files, found the unit {path!r}; write --size {size}{path}, without a space")
+            raise UsageError(
+                f"expected files, found the unit {path!r}; write --size {size}{path}, without a space"
+            )
 
 
 def _load_mask(path: str) -> Image.Image:

@@ -18,8 +18,13 @@ class ModelEntry:
 
 ENTRIES = (
     # number 0..14 costs nothing in a file, 15..254 a byte
-    ModelEntry(0, "wisp_small", "token_pyramid"),
+    ModelEntry(1, "wisp_small", "token_pyramid"),
 )
+
+# Numbers whose models are gone, which until 1.0 may happen: what they were, and what can be done.
+WITHDRAWN = {
+    0: "the first weights of wisp_small, withdrawn before a release; use the commits of 2026-11-21 before it"
+}
 
 DEFAULT_MODEL = "wisp_small"
 
@@ -33,6 +38,8 @@ def entry_by_number(number: int) -> ModelEntry:
     for entry in ENTRIES:
         if entry.number == number:
             return entry
+    if number in WITHDRAWN:
+        raise UnknownModel(f"expected a model number that is in use, found {number}: {WITHDRAWN[number]}")
     known = ", ".join(str(e.number) for e in ENTRIES)
     raise UnknownModel(
         f"expected a model number of this version's registry ({known}), found {number}; upgrade wisp"

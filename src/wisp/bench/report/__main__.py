@@ -1,0 +1,7 @@
+"""`python -m wisp.bench.report`."""
+
+from __future__ import annotations
+
+from wisp.bench.report.command import main
+
+raise SystemExit(main())
