@@ -176,7 +176,8 @@ def test_tiles_agree_with_the_whole(tiny_model: Path, monkeypatch: pytest.Monkey
     picture = pyramid_networks.synthesise(codec.bundle, whole.tokens)
     monkeypatch.setattr(pyramid_networks, "WHOLE", 0)
     monkeypatch.setattr(pyramid_networks, "CORE", 256)
-    monkeypatch.setattr(pyramid_networks, "HALO", 256)
+    monkeypatch.setattr(pyramid_networks, "ANALYSIS_HALO", 256)
+    monkeypatch.setattr(pyramid_networks, "SYNTHESIS_HALO", 256)
     tiled = pyramid_networks.analyse(codec.bundle, pixels)
     agreement = [np.mean(a == b) for a, b in zip(whole.tokens.planes, tiled.tokens.planes, strict=True)]
     assert min(agreement) > 0.98

@@ -83,3 +83,19 @@ def test_budgets_on_kodak(name: str) -> None:
         assert 0.97 * size <= len(data) <= size
     decoded = np.asarray(wisp.decompress(data))
     assert psnr_db(np.asarray(image), decoded) > 18
+
+
+def test_a_tiled_photograph_is_within_two_grey_levels(
+    photograph: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wisp.codecs import pyramid_networks
+
+    bundle = codec_for_model().bundle
+    pixels = np.asarray(photograph.crop((0, 0, 576, 384)))
+    whole = pyramid_networks.analyse(bundle, pixels).tokens
+    picture = pyramid_networks.synthesise(bundle, whole).astype(int)
+    monkeypatch.setattr(pyramid_networks, "WHOLE", 0)
+    monkeypatch.setattr(pyramid_networks, "CORE", 192)
+    tiled = pyramid_networks.analyse(bundle, pixels).tokens
+    assert min(np.mean(a == b) for a, b in zip(whole.planes, tiled.planes, strict=True)) > 0.9
+    assert np.abs(pyramid_networks.synthesise(bundle, whole) - picture).max() <= 2

@@ -20,7 +20,10 @@ from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
 
 CORE = 1536  # pixels along each side of a tile's own part
-HALO = 128  # pixels of surroundings on each side
+# Pixels of surroundings on each side. Tokens next to a seam may be other ones than the whole picture's, which costs
+# nothing but is kept rare; pixels may differ by a grey level (docs/experiments.md, section on tiles).
+ANALYSIS_HALO = 96
+SYNTHESIS_HALO = 64
 WHOLE = 1536 * 1024  # pictures up to this many pixels are not tiled
 
 
@@ -38,9 +41,9 @@ class Analysed:
     errors: tuple[NDArray[np.float32], ...]
 
 
-def _tiles(height: int, width: int) -> tuple[Tile, ...]:
+def _tiles(height: int, width: int, halo: int) -> tuple[Tile, ...]:
     core = max(height, width) if height * width <= WHOLE else CORE
-    return plan_tiles(height, width, core=core, halo=HALO)
+    return plan_tiles(height, width, core=core, halo=halo)
 
 
 def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
@@ -50,7 +53,7 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
     shape = PyramidShape(height // strides[0], width // strides[0], strides, groups)
     planes = tuple(np.empty((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(groups))
     errors = tuple(np.empty((g + 1, shape.rows, shape.columns), np.float32) for g in groups)
-    for tile in _tiles(height, width):
+    for tile in _tiles(height, width, ANALYSIS_HALO):
         window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
         out = bundle.analysis.run({"image": window[None]})
         for i, stride in enumerate(strides):
@@ -86,7 +89,7 @@ def synthesise_tiles(
     shape = pyramid.shape
     strides = shape.strides
     tokens = pyramid.with_absences()
-    for tile in _tiles(shape.rows * strides[0], shape.columns * strides[0]):
+    for tile in _tiles(shape.rows * strides[0], shape.columns * strides[0], SYNTHESIS_HALO):
         feeds = {
             f"tokens_{i}": tokens[i][
                 None, :, _rescale(tile.window_rows, stride), _rescale(tile.window_cols, stride)
