@@ -63,6 +63,25 @@ def test_the_version_follows_the_bytes(fake: FakeWisp) -> None:
     assert first == again != WispCodec().version
 
 
+def test_the_version_follows_the_way_to_a_size(fake: FakeWisp, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = WispCodec().version
+    real = fake.compress
+
+    def other(image: Image.Image, **options: Any) -> bytes:
+        return real(image, **options)[: -1 if "size" in options else None]
+
+    monkeypatch.setattr(wisp, "compress", other)
+    assert WispCodec().version != first
+
+    def refuses(image: Image.Image, **options: Any) -> bytes:
+        if "size" in options:
+            raise BudgetError("expected at least 900 bytes", smallest_num_bytes=900)
+        return real(image, **options)
+
+    monkeypatch.setattr(wisp, "compress", refuses)
+    assert WispCodec().version != first
+
+
 def test_the_probe_never_changes() -> None:
     probe = probe_picture()
     assert (probe.mode, probe.size) == ("RGB", (96, 64))

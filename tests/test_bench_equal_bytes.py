@@ -56,11 +56,12 @@ PEERS = ["full", "half", "dull"]
 
 def test_means_are_over_what_is_reached() -> None:
     half = means(ROWS, "half", 0.1, MEASURES)
-    assert (half.num_images, half.num_reached, half.reaches_all) == (2, 1, False)
+    assert (half.num_images, half.num_reached, half.over_all(LPIPS)) == (2, 1, None)
     assert half.scores == {"psnr_db": 40.0, "lpips_squeeze": 0.1, "feature_distance": 0.1}
-    assert means(ROWS, "full", 0.1, MEASURES).scores["lpips_squeeze"] == pytest.approx(0.45)
+    assert means(ROWS, "full", 0.1, MEASURES).over_all(LPIPS) == pytest.approx(0.45)
     nothing = means(ROWS, "full", 0.2, MEASURES)
-    assert (nothing.num_images, nothing.reaches_all, nothing.scores["psnr_db"]) == (0, False, None)
+    assert (nothing.num_images, nothing.num_reached, nothing.scores["psnr_db"]) == (2, 0, None)
+    assert means([], "full", 0.1, MEASURES).over_all(PSNR) is None
 
 
 def test_a_mean_leaves_out_what_is_infinite_or_was_not_measured() -> None:
@@ -99,6 +100,21 @@ def test_a_picture_is_won_against_all_that_reach_it() -> None:
     assert against_best(ROWS, PEERS, 0.1, LPIPS).num_won == 0
     tie = [row("wisp", "a", 0.2), row("full", "a", 0.2)]
     assert against_best(tie, ["full"], 0.1, LPIPS).num_won == 0
+
+
+def test_a_peer_that_broke_on_a_picture_has_no_mean_over_all() -> None:
+    rows = [r for r in ROWS if (r.codec, r.image) != ("dull", "easy")]  # on the other it is the best of all
+    assert means(rows, "dull", 0.1, MEASURES).num_images == 2
+    assert against_best(rows, PEERS, 0.1, LPIPS).peer == "full"
+    assert against_best(rows, PEERS, 0.1, FEATURE).peer == "full"
+    only = [row("wisp", "a", 0.1), row("wisp", "b", 0.1), row("full", "a", 0.2)]
+    assert against_best(only, ["full"], 0.1, LPIPS).num_won == 1
+
+
+def test_an_exact_copy_is_not_beaten() -> None:
+    rows = [row("wisp", "a", 0.1, psnr=50.0), row("full", "a", 0.1, psnr=None)]
+    assert against_best(rows, ["full"], 0.1, PSNR).num_won == 0
+    assert against_best(rows, ["full"], 0.1, PSNR).peer is None
 
 
 def test_one_peer_is_compared_where_both_reach() -> None:

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from wisp.bench.metrics.distribution import crops, directory_scores
+from wisp.bench.metrics import distribution
+from wisp.bench.metrics.distribution import DirectoryScores, crops, directory_scores
 from wisp.bench.metrics.metric import MetricUnavailable
 from wisp.errors import ImageError, UsageError
 
@@ -79,6 +80,37 @@ def test_folders_must_give_equally_many_crops(tmp_path: Path) -> None:
         directory_scores(small, small, network=MeanOfRed())
     with pytest.raises(UsageError, match="expected a folder of pictures"):
         directory_scores(three, tmp_path / "none", network=MeanOfRed())
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = (str(fill(tmp_path / name, [1, 2])) for name in ("a", "b"))
+
+    def scores(originals: Path, decoded: Path) -> DirectoryScores:
+        assert (originals, decoded) == (tmp_path / "a", tmp_path / "b")
+        return DirectoryScores(1.25, 0.0625, 0.5, 2, "packages")
+
+    monkeypatch.setattr(distribution, "directory_scores", scores)
+    assert distribution.main([one, other]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "FID 1.2500, lower is better",
+        "KID 0.062500, deviation 0.500000, lower is better",
+        "2 crops of 256x256 in each folder; packages",
+    ]
+    for fault, code, words in (
+        (MetricUnavailable("no network"), 2, "FID and KID: not available: no network\n"),
+        (UsageError("no folder"), 2, "FID and KID: no folder\n"),
+        (ImageError("no picture"), 1, "FID and KID: no picture\n"),
+    ):
+
+        def fail(*_: Path, fault: Exception = fault) -> None:
+            raise fault
+
+        monkeypatch.setattr(distribution, "directory_scores", fail)
+        assert distribution.main([one, other]) == code
+        captured = capsys.readouterr()
+        assert (captured.out, captured.err) == ("", words)
 
 
 @pytest.mark.parametrize("absent", ["torchmetrics", "torch_fidelity"])

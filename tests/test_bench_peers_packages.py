@@ -45,6 +45,14 @@ def test_a_missing_package_is_named(
     assert isinstance(refusal.value, UsageError)
 
 
+@pytest.mark.parametrize("name", ["avif", "avif@1/4", "webp", "jpeg"])
+def test_a_pillow_without_a_format_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda feature: False)
+    base = name.partition("@")[0]
+    with pytest.raises(CodecUnavailable, match=f"^{base}: expected a Pillow that can write it, found one"):
+        codec_named(name)
+
+
 @pytest.mark.parametrize("fault", [ImportError, OSError, RuntimeError])
 def test_a_broken_package_is_unavailable(monkeypatch: pytest.MonkeyPatch, fault: type[Exception]) -> None:
     def fail(name: str) -> None:

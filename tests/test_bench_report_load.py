@@ -57,6 +57,31 @@ def test_rows_of_budgets_that_were_not_asked_for_are_put_aside(tmp_path: Path) -
     assert run.num_stale == 3 * len(CODECS) * (len(BUDGETS) - 2)
 
 
+def test_rows_of_other_pictures_are_put_aside(tmp_path: Path) -> None:
+    run = load_run(
+        write_results(tmp_path, images=("a", "b", "c"), images_measured={"a": "0" * 12, "b": "1" * 12})
+    )
+    assert run.images == ("a", "b")
+    assert {row.image for row in run.rows} == {"a"}  # that of "b" was measured on other pixels
+    assert run.num_stale == 2 * len(CODECS) * len(BUDGETS)
+    assert run.num_missing == len(CODECS) * len(BUDGETS)
+
+
+def test_a_codec_that_broke_everywhere_is_missing_and_named(results: Path) -> None:
+    rewrite(results, lambda row: None if row.codec == "jpeg" else row)
+    about = json.loads((results / "meta.json").read_text())
+    failed = [{"image": "kodim01", "codec": "jpeg", "budget_bpp": 0.1, "reason": why} for why in ("x", "y")]
+    (results / "meta.json").write_text(json.dumps(about | {"failed_fits": failed}))
+    run = load_run(results)
+    assert run.num_missing == 3 * len(BUDGETS)
+    assert run.failures == {"jpeg": "broke on 2: x"}
+
+
+def test_names_may_hold_signs_that_end_lines_elsewhere(tmp_path: Path) -> None:
+    names = ("a\u2028b", "c\x85d")
+    assert load_run(write_results(tmp_path, images=names)).images == names
+
+
 def test_missing_rows_are_counted(results: Path) -> None:
     rewrite(results, lambda row: None if (row.codec, row.image) == ("jpeg", "kodim02") else row)
     assert load_run(results).num_missing == len(BUDGETS)
@@ -106,6 +131,16 @@ FAULTS = {
         lambda f: write_results(f, metrics={**METRICS, "psnr_db": {"direction": "sideways"}}),
         "psnr_db: expected the direction higher or lower, found 'sideways'",
     ),
+    "a metric's name that is HTML": (
+        lambda f: write_results(f, metrics={**METRICS, "p<b>": {"direction": "lower"}}, also="p<b>"),
+        "expected names such as psnr_db, found 'p<b>'",
+    ),
+    "a metric's name that is a path": (
+        lambda f: write_results(f, metrics={**METRICS, "../p": {"direction": "lower"}}, also="../p"),
+        "expected names such as psnr_db, found '../p'",
+    ),
+    "a list for pictures": (lambda f: write_results(f, images_measured=["a"]), "expected 'images'"),
+    "text for failures": (lambda f: write_results(f, failed_fits=["x"]), "expected 'failed_fits'"),
     "numbers for budgets": (lambda f: write_results(f, budgets_bpp=["x"]), "expected 'budgets_bpp'"),
     "a broken crop": (
         lambda f: next(write_results(f, walls=["kodim01"]).glob("wall/*/0.1/*")).write_bytes(b"RIFF"),
@@ -118,6 +153,7 @@ ROW_FAULTS = {
     "no bytes": ({"num_bytes": None}, "a reached budget without bytes and rate"),
     "no budget": ({"budget_bpp": 0.0}, "budget_bpp 0.0"),
     "scores of nothing": ({"reached": False}, "scores of a budget that was not reached"),
+    "a picture's name that is a path": ({"image": "../../a"}, "the picture's name '../../a'"),
     "a name that is a number": ({"image": 3}, "a name that is no text"),
 }
 

@@ -20,6 +20,7 @@ from wisp.bench.report.load import load_run
 from wisp.bench.report.markup import VOID
 from wisp.bench.report.palette import styles
 from wisp.bench.report.published import published
+from wisp.bench.report.wall import wall_data
 from wisp.bench.report.wording import codec_label, number_text
 from wisp.bench.row_store import Row
 
@@ -170,6 +171,33 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     assert not any("onclick" in attributes for _, attributes in reader.elements)
     assert not any(attributes.get("src") == "x" for _, attributes in reader.elements)
     assert "a&b<c" in "".join(reader.texts)
+
+
+def test_the_wall_shows_no_crop_without_its_row(tmp_path: Path) -> None:
+    folder = write_results(tmp_path / "results", walls=["kodim01"])
+    lines = (folder / "rows.jsonl").read_text().splitlines()
+    gone = [line for line in lines if _place(line) != ("kodim01", "wisp", 0.1)]
+    (folder / "rows.jsonl").write_text("\n".join(gone) + "\n")
+    shots = wall_data(load_run(folder))["pictures"][0]["shots"]
+    assert shots["0.1"]["wisp"] == {"text": "Not measured."}
+    assert "src" in shots["0.2"]["wisp"]
+
+
+def _place(line: str) -> tuple[str, str, float]:
+    row = json.loads(line)
+    return row["image"], row["codec"], row["budget_bpp"]
+
+
+@pytest.mark.parametrize(("state", "word"), [(True, "unchanged"), (False, "changed"), (None, "-")])
+def test_the_page_says_whether_files_were_changed(tmp_path: Path, state: bool | None, word: str) -> None:
+    text = "|".join(Reader(page_of(write_results(tmp_path, commit_is_clean=state))).texts)
+    assert f"Tracked files|{word}|" in text
+
+
+def test_broken_measurements_are_told(tmp_path: Path) -> None:
+    failed = {"image": "kodim01", "codec": "jpeg", "budget_bpp": 0.1, "reason": "the coder <fell> over"}
+    text = "".join(Reader(page_of(write_results(tmp_path, failed_fits=[failed]))).texts)
+    assert "Failed measurementsJPEGbroke on 1: the coder <fell> over" in text
 
 
 def test_a_run_without_wisp_or_with_one_codec(tmp_path: Path) -> None:

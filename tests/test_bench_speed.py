@@ -163,6 +163,7 @@ def test_a_failing_process_is_one_line(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--repeats", "0"), "--repeats: expected at least 2"),
         (("--repeats", "1"), "--repeats: expected at least 2"),
         (("--threads", "0"), "--threads: expected whole numbers"),
         (("--threads", "one"), "--threads: expected whole numbers"),

@@ -25,6 +25,18 @@ def test_the_readme_agrees_with_the_results() -> None:
     assert text == replaced(text, block), HOW
 
 
+def test_the_guide_tells_the_command_that_was_run() -> None:
+    """Codecs, budgets and the wall's pictures of docs/benchmarks.md are those of the results."""
+    text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    words = next(line.split() for line in text.splitlines() if line.startswith("    wisp bench run "))
+    asked = dict(zip(words[3::2], words[4::2], strict=True))
+    about = json.loads((RESULTS / "kodak_main" / "meta.json").read_text(encoding="utf-8"))
+    assert asked["--codecs"].split(",") == list(about["codecs"])
+    assert [float(bpp) for bpp in asked["--bpp"].split(",")] == about["budgets_bpp"]
+    assert asked["--wall"].split(",") == about["wall"]
+    assert set(about["images"]) == set(KODAK)
+
+
 def test_links_of_the_block_lead_somewhere() -> None:
     block = README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     links = re.findall(r"\]\(([^)]+)\)", block)

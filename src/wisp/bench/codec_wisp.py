@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from wisp.bench.codec import AbstractCodec, Encoded, Unreachable
 from wisp.errors import BudgetError
 
 PROBE_QUALITY = 50
+PROBE_SIZE = 300  # bytes; the way to a size is another than to a quality
 
 
 def probe_picture() -> Image.Image:
@@ -35,10 +38,10 @@ class WispCodec(AbstractCodec):
 
     @property
     def version(self) -> str:
-        """wisp's version and a fingerprint of what it does: of a probe's bytes and of its decoded pixels.
+        """wisp's version and a fingerprint of what it does: of two files of a probe, bytes and decoded pixels.
 
         The fingerprint changes with the model, the allocation and the networks' arithmetic, so that rows of
-        an earlier wisp are never taken for rows of this one.
+        an earlier wisp are not taken for rows of this one. What shows on large pictures alone, it cannot see.
         """
         if self._version is None:
             from importlib.metadata import PackageNotFoundError, version
@@ -47,10 +50,16 @@ class WispCodec(AbstractCodec):
                 release = version("wisp-codec")
             except PackageNotFoundError:
                 release = "uninstalled"
-            data = self.compress(probe_picture(), quality=PROBE_QUALITY)
-            digest = hashlib.sha256(data + self.decompress(data).tobytes()).hexdigest()[:12]
-            self._version = f"wisp {release}, probe {digest}"
+            digest = hashlib.sha256()
+            for data in self._probe_files():
+                digest.update(data + self.decompress(data).tobytes())
+            self._version = f"wisp {release}, probe {digest.hexdigest()[:12]}"
         return self._version
+
+    def _probe_files(self) -> Iterator[bytes]:
+        yield self.compress(probe_picture(), quality=PROBE_QUALITY)
+        with suppress(BudgetError):  # of a model without so small a file
+            yield self.compress(probe_picture(), size=PROBE_SIZE)
 
     def compress(self, image: Image.Image, *, size: int | None = None, quality: int | None = None) -> bytes:
         """wisp.compress to a byte budget or at a quality; exactly one of the two is given."""

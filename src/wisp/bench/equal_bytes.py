@@ -38,7 +38,13 @@ class Measure:
 class CodecMeans:
     """Means of one codec at one budget over the pictures it reaches; None where there is none.
 
-    `scores` holds by measure the mean over those pictures whose score is a number.
+    Attributes:
+        codec: its name.
+        num_images: pictures of all rows, whether or not the codec has a row of each.
+        num_reached: pictures on which it has a file.
+        num_bytes, rate_bpp: means over those.
+        scores: by measure, the mean over those of them whose score is a number.
+        num_scored: by measure, how many those are.
     """
 
     codec: str
@@ -47,10 +53,11 @@ class CodecMeans:
     num_bytes: float | None
     rate_bpp: float | None
     scores: dict[str, float | None]
+    num_scored: dict[str, int]
 
-    @property
-    def reaches_all(self) -> bool:
-        return self.num_images > 0 and self.num_reached == self.num_images
+    def over_all(self, measure: Measure) -> float | None:
+        """The mean if it is over every picture, so that it may stand beside another codec's; else None."""
+        return self.scores[measure.name] if self.num_scored[measure.name] == self.num_images else None
 
 
 @dataclass(frozen=True)
@@ -90,15 +97,16 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def means(rows: Sequence[Row], codec: str, budget_bpp: float, measures: Sequence[Measure]) -> CodecMeans:
     """Means of that codec's rows at that budget."""
-    mine = [row for row in rows if row.codec == codec and row.budget_bpp == budget_bpp]
-    got = [row for row in mine if row.reached]
+    got = [row for row in rows if row.codec == codec and row.budget_bpp == budget_bpp and row.reached]
+    values = {m.name: [row.scores.get(m.name) for row in got] for m in measures}
     return CodecMeans(
         codec=codec,
-        num_images=len(mine),
+        num_images=len({row.image for row in rows}),
         num_reached=len(got),
         num_bytes=_mean(row.num_bytes for row in got),
         rate_bpp=_mean(row.rate_bpp for row in got),
-        scores={m.name: _mean(row.scores.get(m.name) for row in got) for m in measures},
+        scores={name: _mean(found) for name, found in values.items()},
+        num_scored={name: sum(value is not None for value in found) for name, found in values.items()},
     )
 
 
@@ -131,31 +139,38 @@ def against_best(
 ) -> Comparison:
     """wisp's mean beside the best mean of a peer that reaches all pictures; wisp's is None if it does not.
 
-    `num_won` counts pictures on which wisp is better than every peer that reaches them; none reaching counts
-    as won.
+    `num_won` is as in `num_images_won`.
     """
     all_means = {codec: means(rows, codec, budget_bpp, [measure]) for codec in (WISP, *peers)}
     best: str | None = None
     theirs: float | None = None
     for peer in peers:
-        mean = all_means[peer].scores[measure.name] if all_means[peer].reaches_all else None
+        mean = all_means[peer].over_all(measure)
         if mean is not None and (theirs is None or measure.is_better(mean, theirs)):
             best, theirs = peer, mean
     ours = all_means[WISP]
     return Comparison(
         peer=best,
         num_images=ours.num_images,
-        wisp=ours.scores[measure.name] if ours.reaches_all else None,
+        wisp=ours.over_all(measure),
         theirs=theirs,
         num_won=num_images_won(rows, peers, budget_bpp, measure),
     )
 
 
 def num_images_won(rows: Sequence[Row], peers: Sequence[str], budget_bpp: float, measure: Measure) -> int:
-    """Pictures on which wisp is better than every peer that reaches them; none reaching counts as won."""
+    """Pictures on which wisp is better than every peer that reaches them; none reaching counts as won.
+
+    A picture on which a peer was not measured, or whose copy is so good that its value is infinite, is not won.
+    """
     ours = _measured(rows, WISP, budget_bpp, measure)
-    theirs = [_measured(rows, peer, budget_bpp, measure) for peer in peers]
-    return sum(
-        all(measure.is_better(mine, peer[image]) for peer in theirs if image in peer)
-        for image, mine in ours.items()
-    )
+    here = {(row.codec, row.image): row for row in rows if row.budget_bpp == budget_bpp}
+
+    def is_beaten(peer: str, image: str) -> bool:
+        row = here.get((peer, image))
+        if row is None or not row.reached:
+            return row is not None
+        theirs = row.scores.get(measure.name)
+        return theirs is not None and measure.is_better(ours[image], theirs)
+
+    return sum(all(is_beaten(peer, image) for peer in peers) for image in ours)

@@ -9,10 +9,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from wisp.errors import UsageError
 
 # The folders of an absolute path; what follows "://" or a letter is an address or a relative path.
 _FOLDERS = re.compile(r"(?<![\w:/.~-])(?:[A-Za-z]:\\|/)(?:[^\s/\\'\"]+[/\\])*")
@@ -67,21 +70,38 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub("", text)
 
 
-def meta(command: str, arguments: Sequence[str], **extra: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Checkout:
+    """Which code runs: the commit, and whether tracked files are as in it; None outside a checkout."""
+
+    commit: str | None
+    is_clean: bool | None
+
+
+def checkout() -> Checkout:
+    """Now. A long measurement asks when it begins: at its end the files may be others than those that ran."""
+    commit = _git("rev-parse", "HEAD")
+    dirty = _git("status", "--porcelain", "--untracked-files=no")
+    return Checkout(commit, dirty == "" if commit and dirty is not None else None)
+
+
+def meta(
+    command: str, arguments: Sequence[str], code: Checkout | None = None, **extra: Any
+) -> dict[str, Any]:
     """The record that goes beside every result.
 
     Args:
         command: the module's name, such as ``wisp.bench.run``.
         arguments: what followed it on the command line.
+        code: what ran; None is what is there now.
         extra: whatever the bench wants to add.
     """
-    commit = _git("rev-parse", "HEAD")
-    dirty = _git("status", "--porcelain", "--untracked-files=no")
+    code = code or checkout()
     return {
         "command": " ".join(["python -m", command, *map(shown, arguments)]),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "commit": commit,
-        "commit_is_clean": dirty == "" if commit and dirty is not None else None,
+        "commit": code.commit,
+        "commit_is_clean": code.is_clean,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "packages": _package_versions(),
@@ -91,6 +111,19 @@ def meta(command: str, arguments: Sequence[str], **extra: Any) -> dict[str, Any]
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
         **extra,
     }
+
+
+def require_place(folder: Path) -> None:
+    """Before a long measurement: can its results be written there?
+
+    Raises:
+        UsageError: the folder is a file, cannot be made, or is read-only.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UsageError(f"--out: expected a folder for the results, found the file {there}; name another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"--out: expected a folder to write to, found {there} read-only; name another")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -44,7 +44,7 @@ def size_budget_lines(folder: Path) -> list[str]:
     """
     path = folder / "rows.jsonl"
     try:
-        rows: list[dict[str, Any]] = [json.loads(line) for line in read_text(path).splitlines()]
+        rows: list[dict[str, Any]] = [json.loads(line) for line in read_text(path).split("\n")[:-1]]
         sizes = [row["budget_num_bytes"] for row in rows]
         kept = sum(row["keeps"] for row in rows)
         least = min(row["share_used"] for row in rows if row["share_used"] is not None)

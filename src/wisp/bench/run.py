@@ -4,8 +4,8 @@
 
 A run that was stopped goes on where it was: rows that are still current are not measured again. What cannot be
 measured, a codec or metric that is not installed or a broken picture, is named on stderr and in meta.json, and
-the rest is measured. Exit code 0; 1 if nothing could be measured or a process failed; 2 for wrong usage, in
-which case nothing was written; 130 if interrupted.
+the rest is measured. Exit code 0; 1 if nothing could be measured, or a process or the disk failed; 2 for wrong
+usage, in which case nothing was written; 130 if interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from wisp.bench.equal_bytes import Measure
 from wisp.bench.equal_bytes_table import summary
 from wisp.bench.pictures import picture_paths
-from wisp.bench.provenance import meta, note, usable_cores, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, usable_cores, write_json, write_text
 from wisp.bench.run_crew import measure_here, measure_with_crew
 from wisp.bench.run_picture import Message, PictureTask
 from wisp.bench.run_progress import RunProgress
@@ -107,10 +107,7 @@ def parse(arguments: Sequence[str]) -> Plan:
     options = parser.parse_args(arguments)
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs: expected at least 1 process, found {options.jobs}")
-    if options.out.exists() and not options.out.is_dir():
-        raise UsageError(
-            f"--out: expected a folder for the results, found the file {options.out}; name another"
-        )
+    require_place(options.out)
     paths = tuple(picture_paths(options.images))
     wall = () if options.wall is None else parse_names("--wall", options.wall)
     unknown = [name for name in wall if name not in {path.stem for path in paths}]
@@ -156,7 +153,7 @@ def run(plan: Plan, arguments: Sequence[str]) -> None:
     Raises:
         WispError: nothing could be measured; rows of before are kept.
     """
-    started = time.monotonic()
+    started, code = time.monotonic(), checkout()
     with one_thread():
         workshop = open_workshop(plan.tools)
         record = RunRecord(plan.out, plan.paths, plan.budgets_bpp, plan.wall)
@@ -174,6 +171,7 @@ def run(plan: Plan, arguments: Sequence[str]) -> None:
     about = meta(
         "wisp.bench.run",
         arguments,
+        code,
         codecs=workshop.codec_versions,
         unavailable_codecs=workshop.unavailable_codecs,
         metrics=workshop.metrics_record(),
@@ -196,6 +194,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WispError as fault:
         note(f"bench run: {fault}")
         return 2 if isinstance(fault, UsageError) else 1
+    except OSError as fault:
+        where = f" at {fault.filename}" if fault.filename else ""
+        note(
+            f"bench run: expected to write the results, found: {fault.strerror or fault}{where}; the rows so far are "
+            "kept, the same command goes on from there"
+        )
+        return 1
     except KeyboardInterrupt:
         note("bench run: interrupted; the rows so far are kept, the same command goes on from there")
         return INTERRUPTED

@@ -87,8 +87,9 @@ def measure_picture(task: PictureTask, workshop: Workshop) -> Iterator[Message]:
         image_hash = picture_hash(image)
         missing = _missing(task, workshop, image_hash)
         bench = _PictureBench(image, workshop, image_hash, name) if missing else None
-    except ImageError as fault:
-        yield Skipped(task.path.name, without_folders(str(fault)))
+    except Exception as fault:  # no picture, or one that a metric breaks on
+        reason = str(fault) if isinstance(fault, ImageError) else f"{task.path.name}: {one_line(fault)}"
+        yield Skipped(task.path.name, without_folders(reason))
         return
     for codec, bpp in missing:
         assert bench is not None

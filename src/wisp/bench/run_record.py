@@ -34,6 +34,7 @@ class RunRecord:
         self._paths, self._budgets, self._wall = paths, tuple(budgets), frozenset(wall)
         self._store = RowStore(folder / "rows.jsonl")
         self._hashes: dict[str, str] = {}
+        self._hashes_before: dict[str, set[str]] = {}
         self.failures: list[Failed] = []
         self.skipped_images: dict[str, str] = {}
 
@@ -43,9 +44,12 @@ class RunRecord:
 
     def _task(self, path: Path) -> PictureTask:
         on_wall = path.stem in self._wall
+        rows = self._store.of_image(path.stem)
+        if rows:
+            self._hashes_before[path.stem] = {row.image_hash for row in rows}
         stored = {
             row.key: row.identity
-            for row in self._store.of_image(path.stem)
+            for row in rows
             if not (on_wall and row.reached and not self._crop(row.key).exists())
         }
         return PictureTask(path, self._budgets, stored, on_wall)
@@ -73,8 +77,11 @@ class RunRecord:
             progress.finished(message.image)
 
     def _finish(self, message: Finished) -> None:
+        original = self._folder / original_path(message.image)
         if message.original_crop is not None:
-            self._write(self._folder / original_path(message.image), message.original_crop)
+            self._write(original, message.original_crop)
+        elif message.image_hash not in self._hashes_before.get(message.image, {message.image_hash}):
+            original.unlink(missing_ok=True)  # of another picture by that name
         self._hashes[message.image] = message.image_hash
 
     def rows(self, workshop: Workshop) -> list[Row]:
@@ -94,8 +101,9 @@ class RunRecord:
         self._store.tidy()
 
     def for_meta(self) -> dict[str, Any]:
-        """What was not measured, for meta.json."""
+        """The pictures, and what was not measured, for meta.json."""
         return {
+            "images": dict(sorted(self._hashes.items())),
             "skipped_images": dict(sorted(self.skipped_images.items())),
             "failed_fits": sorted(
                 (asdict(failure) for failure in self.failures),

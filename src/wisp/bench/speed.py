@@ -19,7 +19,7 @@ from pathlib import Path
 from wisp.bench.catalogue import WISP
 from wisp.bench.codec import CodecUnavailable
 from wisp.bench.pictures import read_picture
-from wisp.bench.provenance import meta, note, usable_cores, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, usable_cores, write_json, write_text
 from wisp.bench.speed_cells import BPP, FEW_REPEATS, PATIENCE_S, SpeedCells, SpeedPlan
 from wisp.bench.speed_children import Children
 from wisp.bench.speed_limits import figures
@@ -106,9 +106,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        repeats = options.repeats or (QUICK_REPEATS if options.quick else REPEATS)
+        code = checkout()
+        usual = QUICK_REPEATS if options.quick else REPEATS
+        repeats = usual if options.repeats is None else options.repeats
         if repeats < 2:
             raise UsageError(f"--repeats: expected at least 2 runs, found {repeats}")
+        require_place(options.out)
         further = parse_sizes(("" if options.quick else SIZES) if options.sizes is None else options.sizes)
         threads = parse_threads(options.threads)
         codecs, reasons = available(options.codecs.split(","))
@@ -125,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     record = meta(
         "wisp.bench.speed",
         arguments,
+        code,
         threads=list(threads),
         sizes=[f"{width}x{height}" for width, height in sizes],
         unavailable_codecs=reasons,

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, features
+from PIL import Image
 
-from wisp.bench.codec import CodecUnavailable, Encoded
+from wisp.bench.codec import Encoded
 from wisp.bench.peers import jxl, webp
 from wisp.bench.peers.avif import SPEED
-from wisp.bench.peers.package import open_package
+from wisp.bench.peers.package import open_package, require_pillow
 from wisp.bench.peers.quality_search import Candidate, decode_with_pillow, fit_by_quality
 from wisp.errors import UsageError
 
@@ -66,8 +66,8 @@ def require(name: str) -> None:
         raise UsageError(f"--codecs: expected wisp or one of {', '.join(DIALS)}, found {name!r}")
     if name == "jxl":
         open_package("jxl", "pillow_jxl", "pillow-jxl-plugin")  # teaches Pillow the format
-    elif not features.check(_PILLOW_FEATURES[name]):
-        raise CodecUnavailable(f"expected a Pillow that can write {name}, found one that cannot")
+    else:
+        require_pillow(name, _PILLOW_FEATURES[name])
 
 
 def encode(name: str, image: Image.Image, quality: float, threads: int) -> bytes:

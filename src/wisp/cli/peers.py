@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PIL import Image, features
-
-from wisp.errors import UsageError
+from PIL import Image
 
 if TYPE_CHECKING:
     from wisp.bench.codec import AbstractCodec
@@ -46,13 +44,15 @@ def fit_peers(image: Image.Image, budget_num_bytes: int) -> list[PeerResult]:
     Args:
         image: mode RGB.
         budget_num_bytes: the most bytes a whole file may have.
+
+    Raises:
+        UsageError: this Pillow was built without one of them.
     """
     # The benchmarks' own peers, so that what is shown is what is measured. Nothing else here needs that room.
     from wisp.bench.peers.avif import AvifCodec
     from wisp.bench.peers.jpeg import JpegCodec
     from wisp.bench.peers.webp import WebpCodec
 
-    _require_codecs()
     peers = (("AVIF", AvifCodec()), ("WebP", WebpCodec()), ("JPEG", JpegCodec()))
     return [_fit(title, codec, image, budget_num_bytes) for title, codec in peers]
 
@@ -79,12 +79,3 @@ def _fit(title: str, codec: AbstractCodec, image: Image.Image, budget_num_bytes:
         if isinstance(found, Encoded):
             return PeerResult(title, found.decoded, found.data_num_bytes, denominator)
     return PeerResult(title, None, None, DENOMINATORS[-1])
-
-
-def _require_codecs() -> None:
-    missing = [name for name in ("avif", "webp", "jpg") if not features.check(name)]
-    if missing:
-        raise UsageError(
-            f"expected a Pillow that can write {' and '.join(missing)}, found one that cannot; "
-            "install Pillow from PyPI"
-        )

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from wisp.errors import UsageError
 
 TRAINING_NETWORKS = ("darknet_reference", "vgg19_relu3_4")
+EPSILON = 1e-4  # under the root of a feature's length: where there are no features there is no gradient to speak of
 _VGG_MEAN = (123.68, 116.779, 103.939)
 
 
@@ -72,7 +73,7 @@ class FeatureLoss(nn.Module):
             wanted = self.taps(x[..., dy:, dx:])
         for u, v in zip(wanted, self.taps(x_hat[..., dy:, dx:]), strict=True):
             u, v = u.float(), v.float()
-            u = u * (u.square().sum(1, keepdim=True) + 1e-8).rsqrt()
-            v = v * (v.square().sum(1, keepdim=True) + 1e-8).rsqrt()
+            u = u * (u.square().sum(1, keepdim=True) + EPSILON).rsqrt()
+            v = v * (v.square().sum(1, keepdim=True) + EPSILON).rsqrt()
             total = total + (u - v).square().sum(1).mean((1, 2))
         return total / len(wanted)

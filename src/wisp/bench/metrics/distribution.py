@@ -9,12 +9,17 @@ codecs since Mentzer et al., "High-fidelity generative image compression", NeurI
 biased upwards: compare only values of equally many, and trust it from some ten thousand on.
 
 By torchmetrics; torch-fidelity brings the network and downloads its weights (91 MB).
+
+    python -m wisp.bench.metrics.distribution ORIGINALS DECODED
+
+prints both. Exit code 0, or one line on stderr and 2 for wrong usage and what cannot be had, 1 for anything else.
 """
 
 from __future__ import annotations
 
+import argparse
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -23,10 +28,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wisp.bench.metrics.metric import Picture
+from wisp.bench.metrics.metric import MetricUnavailable, Picture
 from wisp.bench.metrics.package import import_package, with_download
 from wisp.bench.pictures import picture_paths, read_picture
-from wisp.errors import ImageError
+from wisp.bench.provenance import note
+from wisp.errors import ImageError, UsageError, WispError
 
 CROP_SIDE = 256
 _INCEPTION_FEATURES = 2048
@@ -128,3 +134,27 @@ def _features(folder: Path, network: nn.Module) -> Tensor:
         for crop in crops(np.asarray(read_picture(path)))
     ]
     return torch.cat(found) if found else torch.empty(0, 0)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m wisp.bench.metrics.distribution", description="FID and KID of two folders of pictures"
+    )
+    parser.add_argument("originals", type=Path, help="folder of originals")
+    parser.add_argument("decoded", type=Path, help="folder of what was decoded, of the same sizes")
+    options = parser.parse_args(argv)
+    try:
+        found = directory_scores(options.originals, options.decoded)
+    except WispError as fault:
+        what = "not available: " if isinstance(fault, MetricUnavailable) else ""
+        note(f"FID and KID: {what}{fault}")
+        return 2 if isinstance(fault, UsageError) else 1
+    print(f"FID {found.fid:.4f}, lower is better")
+    print(f"KID {found.kid:.6f}, deviation {found.kid_deviation:.6f}, lower is better")
+    print(f"{found.num_crops} crops of {CROP_SIDE}x{CROP_SIDE} in each folder; {found.version}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

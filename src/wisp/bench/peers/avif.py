@@ -8,6 +8,7 @@ from PIL import Image, features
 
 from wisp.bench.codec import AbstractCodec, Encoded, Unreachable
 from wisp.bench.peers.last_picture import LastPicture
+from wisp.bench.peers.package import require_pillow
 from wisp.bench.peers.quality_search import Candidate, fit_by_quality
 
 SPEED = 6
@@ -17,6 +18,7 @@ class AvifCodec(AbstractCodec):
     """4:2:0 AVIF, speed 6, quality 0..100."""
 
     def __init__(self) -> None:
+        require_pillow("avif", "avif")
         self._files: LastPicture[int, Candidate] = LastPicture()
 
     @property

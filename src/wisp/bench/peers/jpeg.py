@@ -8,6 +8,7 @@ from PIL import Image, features
 
 from wisp.bench.codec import AbstractCodec, Encoded, Unreachable
 from wisp.bench.peers.last_picture import LastPicture
+from wisp.bench.peers.package import require_pillow
 from wisp.bench.peers.quality_search import Candidate, fit_by_quality
 
 
@@ -15,6 +16,7 @@ class JpegCodec(AbstractCodec):
     """4:2:0 JPEG; at every quality the smaller of the baseline and the progressive file."""
 
     def __init__(self) -> None:
+        require_pillow("jpeg", "jpg")
         self._files: LastPicture[int, Candidate] = LastPicture()
 
     @property

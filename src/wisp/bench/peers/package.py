@@ -1,4 +1,4 @@
-"""Opening a package that only the bench needs, when a codec asks for it."""
+"""What a codec needs, opened when it asks for it: a package that only the bench has, or a part of Pillow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import importlib
 import importlib.metadata
 from dataclasses import dataclass
 from typing import Any
+
+from PIL import features
 
 from wisp.bench.codec import CodecUnavailable
 
@@ -46,6 +48,22 @@ def open_package(codec: str, module: str, package: str) -> Package:
     except importlib.metadata.PackageNotFoundError:
         version = "of unknown version"
     return Package(imported, f"{package} {version}")
+
+
+def require_pillow(codec: str, feature: str) -> None:
+    """Make sure that this Pillow was built with a format.
+
+    Args:
+        codec: who needs it, as on the command line.
+        feature: Pillow's own name of what it needs: ``avif``, ``webp`` or ``jpg``.
+
+    Raises:
+        CodecUnavailable: it was not.
+    """
+    if not features.check(feature):
+        raise CodecUnavailable(
+            f"{codec}: expected a Pillow that can write it, found one that cannot; install Pillow from PyPI"
+        )
 
 
 def _one_line(fault: Exception) -> str:

@@ -8,6 +8,7 @@ from PIL import Image, features
 
 from wisp.bench.codec import AbstractCodec, Encoded, Unreachable
 from wisp.bench.peers.last_picture import LastPicture
+from wisp.bench.peers.package import require_pillow
 from wisp.bench.peers.quality_search import Candidate, fit_by_quality
 
 METHOD = 6
@@ -19,6 +20,7 @@ class WebpCodec(AbstractCodec):
     """Lossy WebP, method 6, quality 0..100 in hundredths."""
 
     def __init__(self) -> None:
+        require_pillow("webp", "webp")
         self._files: LastPicture[int, Candidate] = LastPicture()
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 from wisp.bench.report.wording import metric_rank
 from wisp.bench.row_store import Row
 from wisp.errors import UsageError
+
+_METRIC_NAME = re.compile(r"\w+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,12 @@ class Run:
         rows: the rows of this run's codecs and metrics, one for each picture, codec and budget.
         codecs: names, in the order of the command line.
         budgets: bits per pixel, rising.
-        images: names, sorted.
+        images: names, sorted; those that the run says it measured, of older runs those that have rows.
         metrics: those measured on at least one row, in the order of the page.
         unavailable_metrics, unavailable_codecs: name -> reason.
-        num_stale: rows put aside: of other versions of codec or metrics, or of budgets that the run did not ask for.
+        failures: codec -> on how many of its measurements it broke, and how first.
+        num_stale: rows put aside: of other versions of codec or metrics, or of budgets or pictures that the run did
+            not ask for.
         places: (codec, budget) -> its rows, by picture.
     """
 
@@ -54,13 +59,14 @@ class Run:
     metrics: tuple[Metric, ...]
     unavailable_metrics: Mapping[str, str]
     unavailable_codecs: Mapping[str, str]
+    failures: Mapping[str, str]
     num_stale: int
     places: Mapping[tuple[str, float], tuple[Row, ...]]
 
     @property
     def num_missing(self) -> int:
         """Rows that a finished run would have beside those that are here."""
-        return len(self.images) * len(self.codecs) * len(self.budgets) - len(self.rows)
+        return len(self.images) * len(self.meta["codecs"]) * len(self.budgets) - len(self.rows)
 
     def at(self, codec: str, budget_bpp: float) -> tuple[Row, ...]:
         """The rows of that codec at that budget, by picture."""
@@ -81,12 +87,14 @@ def load_run(folder: Path) -> Run:
     versions: dict[str, str] = meta["codecs"]
     everything = _read_rows(folder / "rows.jsonl")
     asked = meta.get("budgets_bpp")
+    images: dict[str, str] | None = meta.get("images")
     rows = [
         row
         for row in everything
         if versions.get(row.codec) == row.codec_version
         and row.metrics_version == meta["metrics_version"]
         and (asked is None or row.budget_bpp in asked)
+        and (images is None or images.get(row.image) == row.image_hash)
     ]
     if not rows:
         raise UsageError(
@@ -101,10 +109,11 @@ def load_run(folder: Path) -> Run:
         rows=tuple(rows),
         codecs=tuple(codec for codec in versions if any(row.codec == codec for row in rows)),
         budgets=tuple(sorted({row.budget_bpp for row in rows})),
-        images=tuple(sorted({row.image for row in rows})),
+        images=tuple(sorted({row.image for row in rows} if images is None else images)),
         metrics=tuple(sorted(metrics, key=lambda metric: metric_rank(metric.name))),
         unavailable_metrics={n: stated[n]["unavailable"] for n in stated if "unavailable" in stated[n]},
         unavailable_codecs=dict(meta.get("unavailable_codecs") or {}),
+        failures=_failures(meta.get("failed_fits") or []),
         num_stale=len(everything) - len(rows),
         places=_by_place(rows),
     )
@@ -117,7 +126,16 @@ def _by_place(rows: Sequence[Row]) -> dict[tuple[str, float], tuple[Row, ...]]:
     return {place: tuple(here) for place, here in found.items()}
 
 
+def _failures(failed: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for failure in failed:
+        found.setdefault(failure["codec"], []).append(failure["reason"])
+    return {codec: f"broke on {len(reasons)}: {reasons[0]}" for codec, reasons in found.items()}
+
+
 def _metric(name: str, stated: Mapping[str, str]) -> Metric:
+    if not _METRIC_NAME.fullmatch(name):  # it goes into ids of the page and names of files
+        raise UsageError(f"meta.json: metrics: expected names such as psnr_db, found {name!r}; mend it")
     direction = stated["direction"].lower()
     if direction not in ("higher", "lower"):
         raise UsageError(
@@ -140,6 +158,10 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
+def _is_failure(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("codec", "reason"))
+
+
 def _read_meta(path: Path) -> dict[str, Any]:
     try:
         meta = json.loads(_read_text(path))
@@ -150,7 +172,11 @@ def _read_meta(path: Path) -> dict[str, Any]:
         "metrics": lambda value: isinstance(value, dict) and all(map(_is_texts, value.values())),
         "metrics_version": lambda value: isinstance(value, str),
         "unavailable_codecs": lambda value: value is None or _is_texts(value),
+        "images": lambda value: value is None or _is_texts(value),
         "skipped_images": lambda value: value is None or _is_texts(value),
+        "failed_fits": lambda value: (
+            value is None or (isinstance(value, list) and all(map(_is_failure, value)))
+        ),
         "budgets_bpp": lambda value: (
             value is None or (isinstance(value, list) and all(map(_is_number, value)))
         ),
@@ -171,7 +197,8 @@ def _read_rows(path: Path) -> list[Row]:
             f"{path}: expected whole rows, found the last one cut; let `wisp bench run` finish it"
         )
     found: dict[tuple[float, str, str], Row] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines: a name may hold one of the rarer signs at which that ends a line.
+    for number, line in enumerate(text.split("\n")[:-1], start=1):
         try:
             row = Row(**json.loads(line))
             _check(row)
@@ -192,6 +219,8 @@ def _check(row: Row) -> None:
     names: Sequence[object] = (row.image, row.codec, row.codec_version, row.metrics_version)
     if not all(isinstance(name, str) for name in names):
         raise TypeError("a name that is no text")
+    if "/" in row.image or "\\" in row.image or row.image in ("", ".", ".."):  # it is a folder of the wall
+        raise TypeError(f"the picture's name {row.image!r}")
     if not _is_number(row.budget_bpp) or row.budget_bpp <= 0:
         raise TypeError(f"budget_bpp {row.budget_bpp!r}")
     if not isinstance(row.scores, dict):

@@ -38,7 +38,7 @@ def opening(run: Run) -> list[Markup]:
         f"{_count(len(run.images), 'picture')}, {_count(len(run.codecs), 'codec')}, "
         f"{_count(len(run.budgets), 'budget')}. Each codec gets the same number of bytes for the whole file and "
         "makes the largest file that fits; what comes out of that file is compared with the original. Names with "
-        "1/2 or 1/4: coded at that fraction of width and height and scaled back up, which is what people do today "
+        "1/2, 1/4 or 1/8: coded at that fraction of width and height and scaled back up, which is what people do today "
         "at such rates."
     )
     notes = []
@@ -47,7 +47,9 @@ def opening(run: Run) -> list[Markup]:
         notes.append(f"Missing here: {measurements}; the run has not finished, or they failed.")
     if run.num_stale:
         rows = _count(run.num_stale, "row")
-        notes.append(f"Left out: {rows} of other versions of a codec or metric, or of other budgets.")
+        notes.append(
+            f"Left out: {rows} of other versions of a codec or metric, or of other budgets or pictures."
+        )
     words = [tag("p", lede, class_="lede"), tag("p", " · ".join(where), class_="where")]
     return words + [tag("p", text, class_="warning") for text in notes]
 
@@ -60,6 +62,10 @@ def _listing(items: Mapping[str, object]) -> Markup:
     return tag("dl", *pairs)
 
 
+def _state(is_clean: object) -> str | None:
+    return None if is_clean is None else "changed" if is_clean is False else "unchanged"
+
+
 def making(run: Run) -> Markup:
     """All of meta.json that a reader may want."""
     meta = run.meta
@@ -67,7 +73,7 @@ def making(run: Run) -> Markup:
         "Command": meta.get("command"),
         "Ended": meta.get("date"),
         "Commit": meta.get("commit"),
-        "Tracked files": {True: "unchanged", False: "changed"}.get(bool(meta.get("commit_is_clean"))),
+        "Tracked files": _state(meta.get("commit_is_clean")),
         "System": meta.get("system"),
         "Processor": meta.get("cpu_model"),
         "Cores, usable cores": f"{meta.get('cpu_cores', '-')}, {meta.get('usable_cores', '-')}",
@@ -78,6 +84,7 @@ def making(run: Run) -> Markup:
     missing |= meta.get("skipped_images") or {}
     lists: dict[str, Mapping[str, object]] = {
         "Not available in this run": missing,
+        "Failed measurements": {codec_label(name): text for name, text in run.failures.items()},
         "Codecs": {codec_label(name): text for name, text in meta["codecs"].items()},
         "Metrics": {metric_words(m.name).label: m.version or None for m in run.metrics},
         "Packages": meta["packages"] if isinstance(meta.get("packages"), dict) else {},

@@ -48,8 +48,8 @@ def curves_section(
     words = [
         "Full marks on a line: budgets that the codec reaches on every picture. Hollow marks with a count, such as "
         f"{max(total - 1, 1)}/{total}: budgets it reaches on that many pictures only, so their mean is over other "
-        "pictures and no line joins them. Circle: whole size; square: coded at half size; triangle: at a quarter. "
-        "Point at a mark for its numbers."
+        "pictures and no line joins them. Circle: whole size; square: coded at half size; triangle: at a quarter, "
+        "upside down: at an eighth. Point at a mark for its numbers."
     ]
     if any(chart.published for chart in charts):
         chips.append(_chip("published by others", PUBLISHED_SERIES))

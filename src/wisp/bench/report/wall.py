@@ -79,8 +79,9 @@ def wall_data(run: Run) -> dict[str, Any]:
             here = shots[bpp_text(budget)] = {}
             for codec in run.codecs:
                 path = run.folder / crop_path(image, budget, codec)
-                here[codec] = {"text": _caption(run, by_key.get((budget, codec, image)))}
-                if path.is_file():
+                row = by_key.get((budget, codec, image))
+                here[codec] = {"text": _caption(run, row)}
+                if row is not None and row.reached and path.is_file():
                     here[codec]["src"] = _data_url(path)
         original = _data_url(run.folder / original_path(image))
         pictures.append({"name": image, "original": original, "shots": shots})
