@@ -30,6 +30,7 @@ from wisp.train.preview import load_preview, preview_psnr
 from wisp.train.recipe import Recipe, StageConfig
 
 _Module = TypeVar("_Module", bound=nn.Module)
+OUTLIER = 4.0  # times the usual error: from here on a crop weighs no more
 BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
 
 
@@ -161,6 +162,7 @@ class Trainer:
             x_hat = self.model.decode(levels, depth.to(self.device))
             errors = (x_hat.float() - x).square().mean((1, 2, 3))
             usual = self._usual(base, errors.detach())
+            usual = torch.maximum(usual, errors.detach() / OUTLIER)  # one wild crop must not be the whole gradient
             relative = (errors / usual).mean()
             mse = errors.mean()
             parts = {"mse": float(mse.detach())}
@@ -183,7 +185,8 @@ class Trainer:
         usual = self.progress.usual
         keys = [f"{kind}{depth}" for depth in base.tolist()]
         for key, error in zip(keys, errors.tolist(), strict=True):
-            usual[key] = error if key not in usual else 0.95 * usual[key] + 0.05 * error
+            last = usual.get(key, error)
+            usual[key] = 0.95 * last + 0.05 * min(error, OUTLIER * last)
         return torch.tensor([usual[key] for key in keys], device=errors.device)
 
     def step(self, stage: StageConfig, stage_progress: float) -> dict[str, float]:
@@ -271,8 +274,8 @@ class Trainer:
             progress.stage_seconds, progress.stage_step = 0.0, 0
             if progress.stage < len(self.recipe.stages):
                 following = self.recipe.stages[progress.stage]
-                if following.frozen_tokens:  # freeze the averaged analysis, the one that will be exported
-                    self.model.load_state_dict(self.average.state_dict())
+                if following.frozen_tokens:  # the codebooks belong to the current analysis, not to the average
+                    self.average.load_state_dict(self.model.state_dict())
                 self._start_optimizer(following)
             self.save(f"{stage.name}.pt")
         bar.remove_task(task)
