@@ -48,6 +48,7 @@ def test_a_giant_picture_in_a_dozen_bytes(
 def test_the_limit_is_the_callers(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
     data = wisp.compress(photo_u8, size=600, model=tiny_model)
     assert wisp.reconstruct(data, model=tiny_model, max_pixels=60_000).image.size == (300, 200)
+    assert wisp.decompress(data, model=tiny_model, max_pixels=60_000).size == (300, 200)
     with pytest.raises(wisp.LimitExceeded):
         wisp.reconstruct(data, model=tiny_model, max_pixels=59_999)
 

@@ -37,7 +37,7 @@ def test_png_holds_exactly_what_the_library_decodes(packed: Path, tiny_model: Pa
     full = wisp.reconstruct(packed.read_bytes(), model=tiny_model)
     with Image.open(out) as decoded:
         assert np.array_equal(np.asarray(decoded), np.asarray(full.image))
-    assert ran.lines == [f"{out}: 300x200, {float(full.confidence.mean()):.0%} of the tokens received"]
+    assert ran.lines == [f"{out}: 300x200, {float(full.confidence.mean()):.0%} of the finest detail was sent"]
 
 
 @pytest.mark.parametrize(

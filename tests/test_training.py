@@ -19,8 +19,10 @@ from wisp.train.checkpoint import load_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import busyness, sample_depths
 from wisp.train.export import export_bundle
-from wisp.train.feature_loss import FeatureLoss
+from wisp.train.feature_loss import FeatureLoss, random_window
 from wisp.train.lattice_loss import lattice_power
+from wisp.train.latent_norm import LIMIT, LatentNorm
+from wisp.train.layers import CEILING, ResidualBlock
 from wisp.train.loop import RunOptions, Trainer, learning_rate
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import nominal_bpp
@@ -151,6 +153,41 @@ def test_measuring_networks_may_not_train(tmp_path: Path) -> None:
             FeatureLoss(tmp_path, name)
     with pytest.raises(UsageError, match="--weights"):
         FeatureLoss(tmp_path)
+
+
+def test_a_window_shows_the_same_place_of_both() -> None:
+    x = torch.rand(2, 3, 192, 128)
+    ours, theirs = random_window(x, x + 1)
+    assert ours.shape == theirs.shape == (2, 3, 96, 96)
+    assert torch.equal(ours + 1, theirs)
+    small = torch.rand(1, 3, 64, 80)
+    assert torch.equal(random_window(small, small)[0], small)
+
+
+def test_latents_are_pinned_and_export_folds_the_pin_away() -> None:
+    torch.manual_seed(3)
+    layer, norm = torch.nn.Conv2d(2, 4, 3).requires_grad_(False), LatentNorm(4)
+    x = 5 + 7 * torch.randn(4, 2, 40, 40)
+    for _ in range(3):
+        y = norm(layer(x))
+    assert abs(float(y.mean())) < 0.05
+    assert float(y.std()) == pytest.approx(1, abs=0.05)
+    norm.eval()
+    weight, bias = norm.folded(layer)
+    torch.testing.assert_close(
+        torch.nn.functional.conv2d(x, weight, bias), norm(layer(x)), atol=1e-4, rtol=1e-4
+    )
+    settled = norm.deviation.clone()
+    assert norm(layer(1e6 * x)).abs().max() == LIMIT
+    assert torch.equal(norm.deviation, settled)
+
+
+def test_what_a_residual_block_adds_has_a_bound() -> None:
+    block = ResidualBlock(4)
+    x = torch.full((1, 4, 8, 8), 50.0)
+    far = (block(1000 * x) - 1000 * x).abs().max()
+    bound = CEILING * block.project.weight.abs().sum((1, 2, 3)).max()
+    assert 0 < far <= bound * 1.01 + 0.05
 
 
 def test_crops(pictures: Path) -> None:

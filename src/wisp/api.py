@@ -72,14 +72,27 @@ def compress(
     return codec.compress(picture, target, chunks, mask)
 
 
-def decompress(data: bytes, *, model: str | Path | None = None, threads: int | None = None) -> Image.Image:
+def decompress(
+    data: bytes,
+    *,
+    model: str | Path | None = None,
+    max_pixels: int = MAX_PIXELS,
+    threads: int | None = None,
+) -> Image.Image:
     """The picture of a wisp file: mode RGB or L, or with alpha RGBA or LA, at its original size.
+
+    Args:
+        data: the whole file.
+        model: name of a model, or path of a bundle; default the one that the file names.
+        max_pixels: larger pictures are refused before anything is allocated; for files from strangers, set it to
+            what you are ready to show.
+        threads: for the networks; default WISP_THREADS or all processors, at most 8.
 
     Raises:
         BitstreamError: the bytes are at fault (its subclasses say how).
         ModelError: the file's model is unknown, missing or broken.
     """
-    return reconstruct(data, model=model, threads=threads).image
+    return reconstruct(data, model=model, max_pixels=max_pixels, threads=threads).image
 
 
 def reconstruct(

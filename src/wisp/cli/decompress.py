@@ -84,7 +84,7 @@ def decompress_command(
         if not quiet:
             name = "stdout" if job.target == STREAM else job.target
             received = float(full.confidence.mean())
-            say(f"{name}: {full.info.width}x{full.info.height}, {received:.0%} of the tokens received")
+            say(f"{name}: {full.info.width}x{full.info.height}, {received:.0%} of the finest detail was sent")
 
     run_jobs(jobs, work, quiet)
 

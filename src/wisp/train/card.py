@@ -34,7 +34,8 @@ def training_section(state: dict[str, Any]) -> list[str]:
         lines.append(
             f"  * {stage['name']}: {stage['share']:.0%} of the time, peak learning rate {stage['learning_rate']}, "
             f"mse_weight {stage['mse_weight']}, lattice_weight {stage['lattice_weight']}, "
-            f"feature_weight {stage['feature_weight']}{', tokens frozen' if stage['frozen_tokens'] else ''}"
+            f"feature_weight {stage['feature_weight']}, fine_feature_weight {stage['fine_feature_weight']}, "
+            f"commitment_weight {stage['commitment_weight']}{', tokens frozen' if stage['frozen_tokens'] else ''}"
         )
     lines += [
         "",

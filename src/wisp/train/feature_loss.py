@@ -24,6 +24,16 @@ EPSILON = 1e-4  # under the root of a feature's length: where there are no featu
 _VGG_MEAN = (123.68, 116.779, 103.939)
 
 
+WINDOW = 96
+
+
+def random_window(x: Tensor, x_hat: Tensor) -> tuple[Tensor, Tensor]:
+    """The same square of 96 pixels out of both (B, 3, H, W): for a network too dear for whole crops."""
+    top, left = (int(torch.randint(0, max(1, n - WINDOW + 1), ())) for n in x.shape[-2:])
+    here = (..., slice(top, top + WINDOW), slice(left, left + WINDOW))
+    return x[here], x_hat[here]
+
+
 class FeatureLoss(nn.Module):
     """Call with x, x_hat (B, 3, H, W) in -1..1 -> (B,) distances, 0 for equal pictures.
 

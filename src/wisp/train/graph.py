@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from wisp.train.layers import BEND, ResidualBlock, Upsample
+from wisp.train.layers import BEND, CEILING, ResidualBlock, Upsample
 from wisp.train.networks import ShuffleHead, SmoothHead
 
 OPSET = 17
@@ -52,8 +52,10 @@ class GraphWriter:
             return self.constant(value.astype(np.float32))
         return self.node("Cast", self.constant(value.astype(np.float16)), to=TensorProto.FLOAT)
 
-    def conv(self, x: str, layer: nn.Module, weight: NDArray | None = None) -> str:
-        """A convolution with its bias; `weight` overrides the layer's own."""
+    def conv(
+        self, x: str, layer: nn.Module, weight: NDArray | None = None, bias: NDArray | None = None
+    ) -> str:
+        """A convolution with its bias; `weight` and `bias` override the layer's own."""
         assert isinstance(layer, nn.Conv2d)
         value = layer.weight.detach().numpy() if weight is None else weight
         kernel, stride, pad = value.shape[-1], layer.stride[0], int(layer.padding[0])
@@ -62,7 +64,7 @@ class GraphWriter:
             "Conv",
             x,
             self.weight(value),
-            self.weight(layer.bias.detach().numpy()),
+            self.weight(layer.bias.detach().numpy() if bias is None else bias),
             kernel_shape=[kernel, kernel],
             strides=[stride, stride],
             pads=[pad] * 4,
@@ -77,8 +79,9 @@ class GraphWriter:
         return self.node("Add", x, self.node("Mul", self.activate(x), self.constant(np.float32(BEND))))
 
     def residual_block(self, x: str, block: ResidualBlock) -> str:
-        """x + conv(act(conv(x)))."""
-        return self.node("Add", x, self.conv(self.activate(self.conv(x, block.expand)), block.project))
+        """x + conv(min(act(conv(x)), 8))."""
+        active = self.node("Min", self.activate(self.conv(x, block.expand)), self.constant(np.float32(CEILING)))
+        return self.node("Add", x, self.conv(active, block.project))
 
     def blocks(self, x: str, blocks: nn.Sequential) -> str:
         """A stack of residual blocks."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 BEND = 0.3  # share of the activation where a head bends its linear path a little
 BLOCK_GAIN = 0.1  # residual blocks start nearly closed
+CEILING = 8.0  # of an activation inside a residual block; beside a bounded latent it bounds the whole stream
 INIT_NOISE = 0.1  # standard deviation beside the orthogonal part, in units of fan_in ** -0.5
 
 
@@ -24,7 +25,11 @@ def bend(x: Tensor) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv3x3(SiLU(conv3x3(x))), channels unchanged."""
+    """x + conv3x3(min(SiLU(conv3x3(x)), 8)), channels unchanged.
+
+    Without the ceiling nothing bounds a stream of a few blocks: now and then a crop of tokens that training never
+    saw together grew from block to block and came out a hundred times brighter than white.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -32,7 +37,7 @@ class ResidualBlock(nn.Module):
         self.project = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x + self.project(F.silu(self.expand(x)))
+        y: Tensor = x + self.project(F.silu(self.expand(x)).clamp(max=CEILING))
         return y
 
 

@@ -23,7 +23,7 @@ from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_che
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import busyness, sample_depths
 from wisp.train.environment import environment
-from wisp.train.feature_loss import FeatureLoss
+from wisp.train.feature_loss import FeatureLoss, random_window
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import load_preview, preview_psnr
@@ -31,6 +31,7 @@ from wisp.train.recipe import Recipe, StageConfig
 
 _Module = TypeVar("_Module", bound=nn.Module)
 OUTLIER = 4.0  # times the usual error: from here on a crop weighs no more
+WILD = 8.0  # times the usual length of the gradient: such a step is skipped
 BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
 
 
@@ -86,7 +87,7 @@ class Trainer:
     """One run of one recipe. `train()` returns when the minutes are spent."""
 
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
-        if any(s.feature_weight for s in recipe.stages) and options.weights is None:
+        if any(s.feature_weight or s.fine_feature_weight for s in recipe.stages) and options.weights is None:
             raise UsageError(
                 "this recipe trains with a feature network: give the folder of its weights with --weights"
             )
@@ -104,9 +105,12 @@ class Trainer:
         torch.manual_seed(recipe.seed + 1000 * self.rank)  # from here on every process draws its own
         self.average = deepcopy(self.model).requires_grad_(False)
         self.progress = Progress()
-        self.features = None
+        self.features = self.fine_features = None
         if options.weights is not None:
             self.features = _channels_last(FeatureLoss(options.weights).to(self.device))
+            if any(s.fine_feature_weight for s in recipe.stages):
+                fine = FeatureLoss(options.weights, "vgg19_relu3_4")
+                self.fine_features = _channels_last(fine.to(self.device))
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
         self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank)
         self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
@@ -178,6 +182,12 @@ class Trainer:
                 parts["feature"] = float(distances.mean().detach())
                 usual_distance = self._usual(base, distances.detach(), "feature ")
                 total = total + stage.feature_weight * (distances / usual_distance).mean()
+            if stage.fine_feature_weight and self.fine_features is not None:
+                half = len(x) // 2  # crops come in random order and at random depths
+                distances = self.fine_features(*random_window(x[:half], x_hat[:half]))
+                parts["fine"] = float(distances.mean().detach())
+                usual_distance = self._usual(base[:half], distances.detach(), "fine ")
+                total = total + stage.fine_feature_weight * (distances / usual_distance).mean()
         return total, parts
 
     def _usual(self, base: Tensor, errors: Tensor, kind: str = "") -> Tensor:
@@ -197,14 +207,18 @@ class Trainer:
         self.model.train()
         if stage.frozen_tokens:
             self.model.quantizers.eval()
+            self.model.heads.eval()
         loss, parts = self.loss(x, stage)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         parallel.average_gradients(self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        usual_norm = self.progress.usual.get("norm", float(norm))
         if math.isfinite(float(norm)):
-            self.optimizer.step()
-        parallel.follow_first(self.model.quantizers.buffers())
+            if float(norm) <= WILD * usual_norm:
+                self.optimizer.step()
+            self.progress.usual["norm"] = 0.98 * usual_norm + 0.02 * min(float(norm), 2 * usual_norm)
+        parallel.follow_first((*self.model.quantizers.buffers(), *self.model.heads.buffers()))
         decay = min(self.recipe.ema_decay, (1 + self.progress.total_step) / (10 + self.progress.total_step))
         update_average(self.average, self.model, decay)
         return {"loss": float(loss.detach()), "norm": float(norm), **parts}
@@ -281,7 +295,9 @@ class Trainer:
         bar.remove_task(task)
 
     def _preview(self, stage: StageConfig, bar: Bar) -> None:
-        psnr = preview_psnr(self.average, self.preview, (4, 6, 8, 9, 10, 12))
+        # While tokens still move, the codebooks belong to the current weights and not to their average.
+        shown = self.average if stage.frozen_tokens else self.model
+        psnr = preview_psnr(shown, self.preview, (4, 6, 8, 9, 10, 12))
         self.progress.history.append(
             {
                 "stage": stage.name,

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wisp.train.latent_norm import LatentNorm
 from wisp.train.layers import Upsample, bend, blocks, initialise
 from wisp.train.quantizer import OrderedQuantizer, QuantizedLevel
 from wisp.train.recipe import ModelConfig
@@ -54,10 +55,11 @@ class LatentHead(nn.Module):
         super().__init__()
         self.mix = nn.Conv2d(features + context, features, 1)
         self.out = nn.Conv2d(features, channels, 3, padding=1)
+        self.norm = LatentNorm(channels)
 
     def forward(self, features: Tensor, context: Tensor | None) -> Tensor:
         x = features if context is None else torch.cat([features, context.to(features.dtype)], 1)
-        y: Tensor = self.out(bend(self.mix(x)))
+        y: Tensor = self.norm(self.out(bend(self.mix(x))))
         return y
 
 

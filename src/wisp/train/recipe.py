@@ -85,6 +85,7 @@ class StageConfig:
     loss = mse_weight * mean over crops of (MSE / usual MSE at the crop's depth)
          + lattice_weight * mean over crops of (lattice power / usual MSE at the crop's depth)
          + feature_weight * mean over crops of (feature distance / usual distance at the crop's depth)
+         + fine_feature_weight * the same with VGG-19, on a window of half of the crops
          + commitment_weight * commitment
 
     Dividing by the usual (running mean) error of a depth is, to first order, optimising the mean of the logarithm,
@@ -103,6 +104,7 @@ class StageConfig:
     final_lr_ratio: float = 0.03
     mse_weight: float = 0.3
     feature_weight: float = 0.0
+    fine_feature_weight: float = 0.0
     lattice_weight: float = 0.0
     commitment_weight: float = 0.25
     quantized: bool = True

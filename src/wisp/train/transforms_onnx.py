@@ -14,6 +14,7 @@ import torch
 from onnx import TensorProto, helper
 
 from wisp.train.graph import GraphWriter, space_to_depth_weight
+from wisp.train.latent_norm import LIMIT
 from wisp.train.networks import ContextUp, LatentHead, TokenPyramid
 from wisp.train.quantizer import OrderedQuantizer
 
@@ -61,7 +62,9 @@ def analysis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
         assert isinstance(head, LatentHead)
         assert isinstance(quantizer, OrderedQuantizer)
         mixed = features if context is None else w.node("Concat", features, context, axis=1)
-        latent = w.conv(w.bend(w.conv(mixed, head.mix)), head.out)
+        weight, bias = (part.detach().numpy() for part in head.norm.folded(head.out))
+        latent = w.conv(w.bend(w.conv(mixed, head.mix)), head.out, weight, bias)
+        latent = w.node("Clip", latent, w.constant(np.float32(-LIMIT)), w.constant(np.float32(LIMIT)))
         tokens, errors, total = _quantize(w, latent, quantizer)
         sizes: list[int | str | None] = [1, quantizer.groups, f"h{i}", f"w{i}"]
         outputs[tokens] = helper.make_tensor_value_info(f"tokens_{i}", TensorProto.UINT8, sizes)

@@ -1,0 +1,61 @@
+"""Latents at a fixed place and size, so that codebooks can follow them.
+
+Nothing else pins a latent: the synthesis undoes any shift and any factor, so both wander, and with a perceptual
+loss they grew until codebooks that average over a hundred steps lagged behind and training fell apart
+(docs/experiments.md). Subtracting a running mean and dividing by one running deviation leaves that freedom
+without effect, and the gradient loses the two directions in which it would drive them. One factor for all channels keeps the geometry in which codewords are compared. As in batch
+normalisation (Ioffe and Szegedy 2015, section 3.1) the running values are constants once trained, and export
+folds them into the convolution before; unlike there, they are never those of the batch at hand, whose few
+skies and walls would shift its brightness.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+DECAY = 0.99
+LIMIT = 12.0  # standard deviations: a bounded latent, whatever the picture
+
+
+def _without_drift(y: Tensor) -> Tensor:
+    """y unchanged, (B, D, h, w); its gradient without the parts that would shift channels or scale them all."""
+    shift = y.mean((0, 2, 3), keepdim=True)
+    size = (y - y.detach().mean((0, 2, 3), keepdim=True)).square().mean().sqrt().clamp_min(1e-3)
+    return (y - shift + shift.detach()) * (size.detach() / size)
+
+
+class LatentNorm(nn.Module):
+    """x (B, D, h, w) -> ((x - mean) / deviation) within -12..12, float32; follows x slowly in training mode."""
+
+    mean: Tensor
+    deviation: Tensor
+    initialised: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(()))
+        self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.float()
+        if self.training:
+            self._follow(x.detach())
+        y = (x - self.mean.view(1, -1, 1, 1)) / self.deviation
+        if self.training:
+            y = _without_drift(y)
+        return y.clamp(-LIMIT, LIMIT)
+
+    @torch.no_grad()
+    def _follow(self, x: Tensor) -> None:
+        rate = 1 - DECAY if bool(self.initialised) else 1.0
+        self.mean.lerp_(x.mean((0, 2, 3)), rate)
+        variance = (x - self.mean.view(1, -1, 1, 1)).square().mean()
+        self.deviation.copy_((self.deviation.square() * (1 - rate) + variance * rate).sqrt().clamp_min(1e-3))
+        self.initialised.fill_(True)
+
+    def folded(self, layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the convolution before with the normalisation inside."""
+        assert layer.bias is not None
+        return layer.weight / self.deviation, (layer.bias - self.mean) / self.deviation
