@@ -17,7 +17,7 @@ from wisp.allocation.lagrange import Demand, allocate, shrink
 
 TRIALS = 5
 FLUSH_BITS = 12  # the coder's flush costs at most 9
-CLOSE = 0.99  # a file that fills so much of its budget is left as it is
+CLOSE = 0.985  # a file that fills so much of its budget is left as it is
 AIM = 0.997  # of the budget, in trials after the first
 
 Write = Callable[[NDArray[np.uint8]], bytes]

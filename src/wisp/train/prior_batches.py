@@ -19,7 +19,7 @@ from wisp.tokens.pyramid import NOT_SENT, PyramidShape, TokenPyramid
 from wisp.tokens.stages import stage_map
 from wisp.train.prior_tokens import Sample
 
-CROPS = ((10, 16), (8, 8), (4, 10))  # regions along a crop's side, crops a batch, for each level
+CROPS = ((10, 32), (8, 12), (4, 12))  # regions along a crop's side, crops a batch, for each level
 RANDOM_SHARE = 0.15  # crops with random holes
 LATER_WEIGHT = 0.25  # of tokens that are unknown as well, but belong to later stages
 

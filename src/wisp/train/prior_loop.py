@@ -19,7 +19,7 @@ from wisp.train.prior_tokens import Sample
 
 HELD_OUT = 25  # every 25th picture
 MEASURED = 24  # of them, at most so many are measured
-LEARNING_RATE = 4e-3
+LEARNING_RATE = 3e-3
 WARM_STEPS = 100
 LEVEL_SHARES = (0.25, 0.5, 0.25)  # of the minutes; about the shares of the bits at 0.1 bpp
 NOTES = 8  # lines of progress a level
