@@ -87,7 +87,7 @@ FAULTS: list[tuple[str, bytes, str]] = [
     ("wrong first byte alone", b"\x89", "NotWisp"),
     ("wrong half of the second byte", b"\xc7\x61" + SMALL[2:] + TAIL, "NotWisp"),
     ("wrong second byte at the end", b"\xc7\x89", "NotWisp"),
-    ("version 1", SMALL[:2] + b"\x40" + SMALL[3:] + TAIL, "UnsupportedVersion"),
+    ("version 2", SMALL[:2] + b"\x80" + SMALL[3:] + TAIL, "UnsupportedVersion"),
     ("version 3, header cut", SMALL[:2] + b"\xc0", "UnsupportedVersion"),
     ("size class 3", SMALL[:2] + b"\x03" + bytes(6) + TAIL, "Corrupt"),
     ("size class 1 for 4096 x 4096", SMALL[:2] + b"\x01\x0f\xff\x0f\xff" + TAIL, "Corrupt"),

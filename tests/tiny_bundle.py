@@ -35,3 +35,16 @@ def tiny_bundle(folder: Path, work: Path) -> ExportReport:
     run = work / "run"
     Trainer(tiny_recipe(), RunOptions(data, run, minutes=0.2, max_steps=150, device="cpu", threads=1)).train()
     return export_bundle(run, folder, data)
+
+
+def tiny_prior(folder: Path, work: Path, max_steps: int = 25) -> None:
+    """Train a masked prior of a few thousand weights for a tiny bundle; pictures lie under `work`."""
+    from wisp.train.prior_export import train_prior
+    from wisp.train.prior_network import LevelConfig
+
+    data = work / "prior_pictures"
+    data.mkdir(parents=True)
+    for seed in range(4):
+        Image.fromarray(make_picture(96, 128, seed)).save(data / f"{seed}.png")
+    config = [LevelConfig(16, 16, 2, (stages,) * 4) for stages in (4, 2, 2)]
+    train_prior(folder, data, 1.0, max_steps=max_steps, config=config, threads=1)

@@ -18,6 +18,7 @@ from wisp.cli.faults import BAD_USAGE
 from wisp.cli.info import info_command
 from wisp.cli.models import models_command
 from wisp.cli.options import FilesCommand
+from wisp.cli.prior import train_prior_command
 from wisp.cli.training import export_command, train_command, verify_command
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -37,6 +38,7 @@ _OTHERS: dict[str, Callable[..., None]] = {
     "demo": demo_command,
     "compare": compare_command,
     "train": train_command,
+    "train-prior": train_prior_command,
     "export": export_command,
     "verify": verify_command,
 }

@@ -48,7 +48,7 @@ def train_command(
 
     The stages share the minutes as the recipe says. Ctrl-C keeps a checkpoint, with which --resume goes on.
     """
-    with _needing_torch():
+    with needing_torch():
         from wisp.train.loop import RunOptions, Trainer
         from wisp.train.recipe import load_recipe
 
@@ -94,13 +94,13 @@ def export_command(
     A bundle is a folder with two networks, integer tables, a configuration, a card, and hashes of all.
     """
     if synthesis_only:
-        with _needing_torch():
+        with needing_torch():
             from wisp.train.replace_synthesis import replace_synthesis
 
             replace_synthesis(run, folder)
         show(f"{folder}: synthesis renewed")
         return
-    with _needing_torch():
+    with needing_torch():
         from wisp.train.export import export_bundle
 
         report = export_bundle(
@@ -126,7 +126,7 @@ def verify_command(
 
     It must do what the trained network does, and its files must survive a round trip. Exit code 1 if not.
     """
-    with _needing_torch():
+    with needing_torch():
         from wisp.train.verify import verify_bundle
 
         report = verify_bundle(folder, run)
@@ -144,7 +144,7 @@ def verify_command(
 
 
 @contextmanager
-def _needing_torch() -> Iterator[None]:
+def needing_torch() -> Iterator[None]:
     """Say which extra brings a package that a plain installation lacks."""
     try:
         yield

@@ -6,8 +6,9 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from wisp.codecs.proposal import Roi
 from wisp.codecs.registry import DEFAULT_MODEL, ENTRIES, ModelEntry, entry_by_name, entry_by_number
-from wisp.codecs.token_pyramid import Roi, TokenPyramidCodec
+from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import MAX_PIXELS, unpack_file
 from wisp.errors import ModelMismatch, ModelNotFound
 from wisp.runtime import CONFIG_NAME, Bundle, find_bundle

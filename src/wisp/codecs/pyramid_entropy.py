@@ -90,6 +90,15 @@ class PyramidEntropyModel:
     ) -> list[NDArray[np.intp]]:
         return [context_values(pyramid, level, context)[mask] for context in self.contexts[place]]
 
+    def logits(
+        self, pyramid: TokenPyramid, place: int, level: int, mask: NDArray[np.bool_]
+    ) -> NDArray[np.int16]:
+        """(n, 256) logits in 1/16 nat of the tokens of a place at the positions (h, w) of a mask."""
+        values = self._values(pyramid, place, level, mask)
+        if not values:
+            return np.repeat(self.places[place].bias[None], int(mask.sum()), 0)
+        return self.places[place].logits(values)
+
     def token_bits(self, pyramid: TokenPyramid) -> NDArray[np.float64]:
         """(N, rows, cols): bits of each group in each region, were it sent; exact but for the coder's rounding."""
         shape = pyramid.shape
@@ -104,14 +113,8 @@ class PyramidEntropyModel:
     def write(self, pyramid: TokenPyramid) -> Payload:
         """The payload of a pyramid whose grain map is at least 1 everywhere."""
         encoder = RangeEncoder()
-        grain = pyramid.grain_map
-        checked = [grain.tobytes()]
-        padded = np.pad(grain.astype(np.intp), ((1, 0), (1, 0)))
-        rows = self._grain_rows[padded[1:, :-1].ravel(), padded[:-1, 1:].ravel()]
-        symbols = grain.ravel().astype(np.intp) - 1
-        every = np.arange(len(symbols))
-        starts = rows[every, symbols]
-        encoder.encode(starts.tolist(), (rows[every, symbols + 1] - starts).tolist())
+        checked = [pyramid.grain_map.tobytes()]
+        self.write_grain_map(encoder, pyramid.grain_map)
         for place, level, group in pyramid.shape.order():
             mask = pyramid.sent(place, level)
             if not mask.any():
@@ -123,6 +126,15 @@ class PyramidEntropyModel:
             checked.append(tokens.tobytes())
         return Payload(encoder.finish(), tuple(checked))
 
+    def write_grain_map(self, encoder: RangeEncoder, grain: NDArray[np.uint8]) -> None:
+        """Append the depths (rows, columns), 1..N, of all regions."""
+        padded = np.pad(grain.astype(np.intp), ((1, 0), (1, 0)))
+        rows = self._grain_rows[padded[1:, :-1].ravel(), padded[:-1, 1:].ravel()]
+        symbols = grain.ravel().astype(np.intp) - 1
+        every = np.arange(len(symbols))
+        starts = rows[every, symbols]
+        encoder.encode(starts.tolist(), (rows[every, symbols + 1] - starts).tolist())
+
     def read(self, data: bytes, shape: PyramidShape) -> tuple[TokenPyramid, int, tuple[bytes, ...]]:
         """Decode a payload; `data` is the payload and whatever follows it.
 
@@ -133,7 +145,7 @@ class PyramidEntropyModel:
             Truncated, Corrupt: as the range decoder finds.
         """
         decoder = RangeDecoder(data)
-        grain = self._read_grain_map(decoder, shape)
+        grain = self.read_grain_map(decoder, shape)
         planes = tuple(np.zeros((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(shape.groups))
         pyramid = TokenPyramid(shape, planes, grain)
         checked = [grain.tobytes()]
@@ -158,7 +170,8 @@ class PyramidEntropyModel:
             tokens[part] = decoder.decode(cumulatives(freqs))
         return tokens
 
-    def _read_grain_map(self, decoder: RangeDecoder, shape: PyramidShape) -> NDArray[np.uint8]:
+    def read_grain_map(self, decoder: RangeDecoder, shape: PyramidShape) -> NDArray[np.uint8]:
+        """The depths (rows, columns) uint8 of all regions."""
         padded = np.zeros((shape.rows + 1, shape.columns + 1), np.uint8)
         for row in range(1, shape.rows + 1):
             left = 0

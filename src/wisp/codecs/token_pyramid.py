@@ -7,7 +7,7 @@ decompress:  file -> payload -> grain map, tokens -> synthesis -> [original scal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
 from wisp.allocation.lagrange import Demand, allocate, choose_depths, shrink
 from wisp.allocation.roi import check_roi, roi_weights
+from wisp.codecs.masked_prior import MaskedPrior
+from wisp.codecs.prior_budget import fit_budget, with_savings
+from wisp.codecs.prior_entropy import PriorEntropyModel
+from wisp.codecs.proposal import AllocationSettings, Proposal, Roi
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
-from wisp.codecs.pyramid_networks import Analysed, analyse, synthesise, synthesise_tiles
-from wisp.container import Chunk, Header, WispFile, pack_file, pack_header, token_check
+from wisp.codecs.pyramid_networks import analyse, synthesise, synthesise_tiles
+from wisp.container import PRIOR_VERSION, Chunk, Header, WispFile, pack_file, pack_header, token_check
 from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated
 from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8, pad_to_multiple, upscale_u8
 from wisp.rate import Target
@@ -27,38 +31,6 @@ from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 
 QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
 QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
-
-
-@dataclass(frozen=True)
-class AllocationSettings:
-    """Numbers measured once per model and kept in its bundle.
-
-    Attributes:
-        masking: exponent of the contrast masking (wisp.allocation.benefit).
-        level_gains: pixel distortion per unit of latent error, for each level.
-        scale_bpp: the working scale is 1 / 2^s where s is how many of these rates (falling) are not reached.
-    """
-
-    masking: float
-    level_gains: tuple[float, ...]
-    scale_bpp: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Roi:
-    """A region of interest: mask (h, w) uint8 of the picture's shape, and how much more an error weighs in it."""
-
-    mask_u8: NDArray[np.uint8]
-    strength: float
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A picture analysed at one working scale, ready to be sent at any depth."""
-
-    scale_exponent: int
-    analysed: Analysed
-    demand: Demand
 
 
 class TokenPyramidCodec:
@@ -84,6 +56,26 @@ class TokenPyramidCodec:
         config = self.bundle.config
         return PyramidEntropyModel(self.bundle.tables, config.contexts, config.groups, config.strides)
 
+    @cached_property
+    def prior_model(self) -> PriorEntropyModel | None:
+        """The bundle's masked prior on top of its tables; None if it has none."""
+        if not self.bundle.has_prior:
+            return None
+        config = self.bundle.config
+        parts, make = self.bundle.prior_parts, self.bundle.prior_network
+        prior = MaskedPrior(parts, make, config.strides, config.groups)
+        return PriorEntropyModel(self.entropy_model, prior)
+
+    def _model_of(self, header: Header) -> PyramidEntropyModel | PriorEntropyModel:
+        if not header.uses_prior:
+            return self.entropy_model
+        if self.prior_model is None:
+            raise ModelMismatch(
+                f"expected a bundle with a masked prior, which this file was coded with, found none in "
+                f"{self.bundle.folder}; reinstall the model"
+            )
+        return self.prior_model
+
     # ---- compress ----
 
     def compress(
@@ -102,14 +94,9 @@ class TokenPyramidCodec:
         for exponent in range(self._first_exponent(picture, budget), MAX_EXPONENT + 1):
             header = self._header(picture, exponent, bool(chunks))
             overhead = len(pack_file(header, chunks, b"\0", 0)) - 1
-            proposal = self.propose(picture, exponent, None if budget is None else budget - overhead, roi)
-            depths = self._choose(proposal, target, None if budget is None else budget - overhead)
-            data = self._write(proposal, depths, header, chunks)
-            excess = 0
-            while budget is not None and len(data) > budget and depths.max() > 1:
-                excess += 1 + (len(data) - budget) // 2
-                depths = shrink(proposal.demand, depths, excess)
-                data = self._write(proposal, depths, header, chunks)
+            payload_bytes = None if budget is None else budget - overhead
+            proposal = self.propose(picture, exponent, payload_bytes, roi)
+            data = self._code(proposal, target, budget, overhead, header, chunks)
             if budget is None or len(data) <= budget:
                 return data
             smallest = min(smallest, len(data))
@@ -117,6 +104,58 @@ class TokenPyramidCodec:
             f"expected a budget of at least {smallest} bytes for this picture, found {budget}; ask for {smallest}",
             smallest,
         )
+
+    def _code(
+        self,
+        proposal: Proposal,
+        target: Target,
+        budget: int | None,
+        overhead: int,
+        header: Header,
+        chunks: Sequence[Chunk],
+    ) -> bytes:
+        """The better of a file coded with the prior, if there is one, and a file coded with the tables."""
+        with_prior: bytes | None = None
+        if self.prior_model is not None:
+            with_prior, is_better = self._code_with_prior(
+                proposal, target, budget, overhead, replace(header, version=PRIOR_VERSION), chunks
+            )
+            if is_better:
+                return with_prior
+        depths = self._choose(proposal, target, None if budget is None else budget - overhead)
+        data = self._write(proposal, depths, header, chunks)
+        excess = 0
+        while budget is not None and len(data) > budget and depths.max() > 1:
+            excess += 1 + (len(data) - budget) // 2
+            depths = shrink(proposal.demand, depths, excess)
+            data = self._write(proposal, depths, header, chunks)
+        if with_prior is not None and len(with_prior) < len(data) and (budget is None or len(data) > budget):
+            return with_prior
+        return data
+
+    def _code_with_prior(
+        self,
+        proposal: Proposal,
+        target: Target,
+        budget: int | None,
+        overhead: int,
+        header: Header,
+        chunks: Sequence[Chunk],
+    ) -> tuple[bytes, bool]:
+        """A file coded with the prior, and whether it fits and the tables would need more for the same tokens."""
+        assert self.prior_model is not None
+        demand = with_savings(proposal.demand, self.prior_model.prior.savings)
+        if budget is None:
+            depths = self._choose(proposal, target, None)
+            data = self._write(proposal, depths, header, chunks)
+        else:
+            depths, data = fit_budget(
+                demand, budget, overhead, lambda depths: self._write(proposal, depths, header, chunks)
+            )
+            if len(data) > budget:
+                return data, False
+        tables_bits = proposal.demand.total_bits(depths, proposal.demand.cumulative_bits())
+        return data, 8 * (len(data) - overhead) <= tables_bits
 
     def _first_exponent(self, picture: Picture, budget: int | None) -> int:
         if budget is None:
@@ -193,7 +232,7 @@ class TokenPyramidCodec:
         self, proposal: Proposal, depths: NDArray[np.uint8], header: Header, chunks: Sequence[Chunk]
     ) -> bytes:
         pyramid = replace(proposal.analysed.tokens, grain_map=depths)
-        payload = self.entropy_model.write(pyramid)
+        payload = self._model_of(header).write(pyramid)
         return pack_file(header, chunks, payload.data, token_check(pack_header(header), *payload.checked))
 
     # ---- decompress ----
@@ -202,6 +241,7 @@ class TokenPyramidCodec:
         """Payload -> tokens, verified.
 
         Raises:
+            ModelMismatch: the file was coded with a masked prior, and the bundle has none.
             Truncated: bytes are missing at the end.
             Corrupt: there are too many bytes, or the check disagrees.
         """
@@ -214,7 +254,7 @@ class TokenPyramidCodec:
             self.bundle.config.groups,
         )
         data = file.payload + file.check.to_bytes(2, "big")
-        pyramid, wanted, checked = self.entropy_model.read(data, shape)
+        pyramid, wanted, checked = self._model_of(header).read(data, shape)
         found = len(file.payload)
         if found < wanted:
             raise Truncated(f"expected {wanted} bytes of payload, found {found}; the end is missing")

@@ -7,12 +7,20 @@ from wisp.container.checksum import token_check
 from wisp.container.chunks import Chunk, ChunkType, pack_chunks, unpack_chunks
 from wisp.container.fields import BitField, FieldValue
 from wisp.container.file import WispFile, pack_file, read_header, unpack_file
-from wisp.container.header import Header, has_signature, header_fields, pack_header, unpack_header
+from wisp.container.header import (
+    PRIOR_VERSION,
+    Header,
+    has_signature,
+    header_fields,
+    pack_header,
+    unpack_header,
+)
 from wisp.container.limits import CHECK_NUM_BYTES, MAX_PIXELS, check_pixels
 
 __all__ = [
     "CHECK_NUM_BYTES",
     "MAX_PIXELS",
+    "PRIOR_VERSION",
     "BitField",
     "Chunk",
     "ChunkType",

@@ -14,7 +14,8 @@ from wisp.container.fields import BitField, FieldValue, pack_fields, unpack_fiel
 from wisp.container.limits import MAX_PIXELS, MAX_SIDE, check_pixels
 from wisp.errors import Corrupt, NotWisp, Truncated, UnsupportedVersion, UsageError
 
-FORMAT_VERSION = 0
+TABLES_VERSION = 0
+PRIOR_VERSION = 1
 SIGNATURE = 0xC75
 MAX_MODEL_NUMBER = 254
 MAX_SCALE_EXPONENT = 3
@@ -25,7 +26,7 @@ _SIZE_BITS = (12, 16, 24)  # by size class; class 3 is reserved
 _PREFIX_FIELDS = (
     BitField("signature", 12, "C75: this is a wisp file"),
     BitField("model", 4, "0..14: the model's number; 15: see extended_model"),
-    BitField("version", 2, "format version, 0"),
+    BitField("version", 2, "format version; 0: tokens coded with tables, 1: with the masked prior"),
     BitField("has_chunks", 1, "1: metadata chunks follow the header"),
     BitField("greyscale", 1, "1: the picture has one grey channel"),
     BitField("scale_exponent", 2, "s: coded at 1 / 2^s of its width and height"),
@@ -52,7 +53,7 @@ class Header:
         greyscale: the decoded picture has one grey channel.
         scale_exponent: s in 0..3; the network saw ceil(width / 2^s) x ceil(height / 2^s) pixels.
         has_chunks: metadata chunks follow the header.
-        version: format version, 0.
+        version: format version: 0 if the tokens are coded with tables, 1 if with the masked prior.
 
     Raises:
         UsageError: a value does not fit its field.
@@ -64,7 +65,7 @@ class Header:
     greyscale: bool
     scale_exponent: int
     has_chunks: bool
-    version: int = FORMAT_VERSION
+    version: int = TABLES_VERSION
 
     def __post_init__(self) -> None:
         self._settle_number("model_number", 0, MAX_MODEL_NUMBER)
@@ -73,7 +74,7 @@ class Header:
         self._settle_flag("greyscale")
         self._settle_number("scale_exponent", 0, MAX_SCALE_EXPONENT)
         self._settle_flag("has_chunks")
-        self._settle_number("version", FORMAT_VERSION, FORMAT_VERSION)
+        self._settle_number("version", TABLES_VERSION, PRIOR_VERSION)
 
     def _settle_number(self, name: str, minimum: int, maximum: int) -> None:
         """Check one value against its range and keep it as a plain `int`."""
@@ -92,6 +93,11 @@ class Header:
         if found not in (False, True):
             raise UsageError(f"expected True or False for {name}, found {found!r}")
         object.__setattr__(self, name, bool(found))
+
+    @property
+    def uses_prior(self) -> bool:
+        """Whether the tokens are coded with the masked prior."""
+        return self.version == PRIOR_VERSION
 
     @property
     def working_width(self) -> int:
@@ -148,7 +154,7 @@ def unpack_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, in
     Raises:
         NotWisp: data has another signature.
         Truncated: data ends inside the header.
-        UnsupportedVersion: a format version other than 0.
+        UnsupportedVersion: a format version other than 0 and 1.
         Corrupt: a reserved value, or a spelling that is not the canonical one.
         LimitExceeded: the picture has more than `max_pixels` pixels.
     """
@@ -190,7 +196,8 @@ def _check_signature_and_version(data: bytes) -> None:
     if len(data) < 3:
         raise Truncated(f"expected a header of at least 6 bytes, found {len(data)}; fetch the file again")
     version = data[2] >> 6
-    if version != FORMAT_VERSION:
+    if version > PRIOR_VERSION:
         raise UnsupportedVersion(
-            f"expected format version {FORMAT_VERSION}, found {version}; read the file with a newer wisp"
+            f"expected format version {TABLES_VERSION} or {PRIOR_VERSION}, found {version}; "
+            "read the file with a newer wisp"
         )

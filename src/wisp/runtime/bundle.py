@@ -4,6 +4,7 @@ config.json      what the model is; SHA-256 of every other file
 analysis.onnx    pixels -> tokens
 synthesis.onnx   tokens -> pixels
 tables.npz       the entropy model's integer tables
+prior.npz        the masked prior, if the model has one (wisp.codecs.masked_prior)
 card.md          how it was trained, on what, and its limits
 """
 
@@ -26,6 +27,7 @@ from wisp.runtime.sessions import Network
 
 CONFIG_NAME = "config.json"
 CONFIG_FORMAT = 1
+PRIOR_NAME = "prior.npz"
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,33 @@ class Bundle:
     @cached_property
     def tables(self) -> dict[str, NDArray[Any]]:
         """The integer tables by name."""
+        return self._arrays("tables.npz")
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether the configuration lists a masked prior."""
+        return PRIOR_NAME in self.config.files
+
+    @cached_property
+    def prior_parts(self) -> dict[str, NDArray[Any]]:
+        """The masked prior's arrays by name.
+
+        Raises:
+            ModelMismatch: the bundle has none.
+        """
+        return self._arrays(PRIOR_NAME)
+
+    def prior_network(self, name: str, graph: bytes) -> Network:
+        """One of the prior's graphs, ready to run."""
+        return Network(self.folder / PRIOR_NAME / name, self._threads, graph)
+
+    def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         try:
-            with np.load(self.verified("tables.npz"), allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
+            with np.load(self.verified(name), allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
         except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as fault:
             raise ModelMismatch(
-                f"expected integer tables in {self.folder}, found {fault}; reinstall the model"
+                f"expected integer arrays in {self.folder / name}, found {fault}; reinstall the model"
             ) from None
 
     @property

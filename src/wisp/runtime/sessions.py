@@ -43,14 +43,18 @@ def _settle_threads(threads: object) -> int:
 
 
 class Network:
-    """One ONNX file, loaded when first run. Safe to share between threads.
+    """One ONNX file, or a graph's bytes, loaded when first run. Safe to share between threads.
+
+    Args:
+        path: the file, or with `graph` what messages call it.
 
     Raises:
         UsageError: `threads`, or WISP_THREADS in its place, is out of range.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path, threads: int | None = None, graph: bytes | None = None) -> None:
         self.path = path
+        self._graph = graph
         self._threads = _settle_threads(threads)
         self._session: Any = None
         self._lock = threading.Lock()
@@ -67,7 +71,7 @@ class Network:
                 options.enable_cpu_mem_arena = False  # the arena keeps the largest picture's memory for ever
                 try:
                     self._session = onnxruntime.InferenceSession(
-                        str(self.path), options, providers=["CPUExecutionProvider"]
+                        self._graph or str(self.path), options, providers=["CPUExecutionProvider"]
                     )
                 except Exception as fault:  # onnxruntime's errors share no base class
                     first = next(iter(str(fault).splitlines()), type(fault).__name__)

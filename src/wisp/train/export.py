@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
 from wisp.allocation.lagrange import Demand
+from wisp.codecs.proposal import Proposal
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import analyse, synthesise
-from wisp.codecs.token_pyramid import Proposal
 from wisp.errors import UsageError
 from wisp.imaging import pad_to_multiple
 from wisp.runtime.bundle import CONFIG_FORMAT, CONFIG_NAME, Bundle

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.lagrange import Demand, allocate, neighbours
-from wisp.codecs.token_pyramid import Proposal
+from wisp.codecs.proposal import Proposal
 
 UNITS = 16
 BUDGETS_BPP = (0.012, 0.025, 0.05, 0.1, 0.2, 0.4)

@@ -1,0 +1,179 @@
+"""Tokens to payload and back with the masked prior: the same walk for writing, reading and counting.
+
+    grain map (as with tables) -> group by group of the order -> stage by stage -> raster over what is sent
+
+At every stage the prior sees the tokens of all earlier groups and stages where they were sent, and the depths; its
+logits are added to those of the tables (docs/format.md, section 5.8). Only integers are involved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.codecs.masked_prior import LOGIT_LIMIT, MaskedPrior
+from wisp.codecs.pyramid_entropy import Payload, PyramidEntropyModel
+from wisp.entropy.context_tables import CHUNK
+from wisp.entropy.integer_softmax import cumulatives, frequencies
+from wisp.entropy.range_coder import TOTAL_BITS, RangeDecoder, RangeEncoder
+from wisp.errors import ModelMismatch
+from wisp.tokens.pyramid import NOT_SENT, PyramidShape, TokenPyramid
+from wisp.tokens.stages import stage_map
+
+STRIP = 1 << 15  # positions that a network works on at once: bounds memory for large pictures
+
+Exchange = Callable[[NDArray[np.uint32], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
+
+
+class PriorEntropyModel:
+    """The tables and the masked prior of one model."""
+
+    def __init__(self, tables: PyramidEntropyModel, prior: MaskedPrior) -> None:
+        self.tables, self.prior = tables, prior
+        for place, group in enumerate(tables.places):
+            peak = 2 * int(np.abs(group.bias.astype(np.int32)).max()) + 255 * len(group.tables)
+            if peak + 2 * LOGIT_LIMIT > np.iinfo(np.int16).max:
+                raise ModelMismatch(f"expected logits that fit 16 bits at place {place}, found {peak}")
+
+    def write(self, pyramid: TokenPyramid) -> Payload:
+        """The payload of a pyramid whose grain map is at least 1 everywhere."""
+        encoder = RangeEncoder()
+        self.tables.write_grain_map(encoder, pyramid.grain_map)
+
+        def exchange(
+            freqs: NDArray[np.uint32], place: int, turn: NDArray[np.bool_], part: slice
+        ) -> NDArray[np.uint8]:
+            level, group = self._where(place)
+            tokens: NDArray[np.uint8] = pyramid.planes[level][group][turn][part]
+            chosen = tokens.astype(np.intp)
+            before = np.arange(freqs.shape[1])[None] < chosen[:, None]
+            starts = (freqs * before).sum(1)
+            encoder.encode(starts.tolist(), freqs[np.arange(len(chosen)), chosen].tolist())
+            return tokens
+
+        copy = TokenPyramid(pyramid.shape, tuple(np.zeros_like(p) for p in pyramid.planes), pyramid.grain_map)
+        self._walk(copy, exchange)
+        return Payload(encoder.finish(), _checked(copy))
+
+    def read(self, data: bytes, shape: PyramidShape) -> tuple[TokenPyramid, int, tuple[bytes, ...]]:
+        """Decode a payload; as PyramidEntropyModel.read."""
+        decoder = RangeDecoder(data)
+        grain = self.tables.read_grain_map(decoder, shape)
+        planes = tuple(np.zeros((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(shape.groups))
+        pyramid = TokenPyramid(shape, planes, grain)
+        self._walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
+        return pyramid, decoder.finish(), _checked(pyramid)
+
+    def place_bits(self, pyramid: TokenPyramid) -> NDArray[np.float64]:
+        """(N,) ideal bits of the sent tokens of every place, without the grain map."""
+        bits = np.zeros(pyramid.shape.num_groups)
+
+        def exchange(
+            freqs: NDArray[np.uint32], place: int, turn: NDArray[np.bool_], part: slice
+        ) -> NDArray[np.uint8]:
+            level, group = self._where(place)
+            tokens: NDArray[np.uint8] = pyramid.planes[level][group][turn][part]
+            chosen = freqs[np.arange(len(tokens)), tokens].astype(np.float64)
+            bits[place] += (TOTAL_BITS - np.log2(chosen)).sum()
+            return tokens
+
+        copy = TokenPyramid(pyramid.shape, tuple(np.zeros_like(p) for p in pyramid.planes), pyramid.grain_map)
+        self._walk(copy, exchange)
+        return bits
+
+    def _where(self, place: int) -> tuple[int, int]:
+        level = 0
+        while place >= self.prior.groups[level]:
+            place -= self.prior.groups[level]
+            level += 1
+        return level, place
+
+    def _walk(self, pyramid: TokenPyramid, exchange: Exchange) -> None:
+        """Visit every sent token in coding order; `exchange` turns frequencies into tokens, which are filled in.
+
+        exchange(freqs (n, 256), place, turn (h, w) bool, part) is asked for the tokens `part` of the stage `turn`.
+        """
+        shape = pyramid.shape
+        coarser: list[NDArray[np.int32]] = []
+        place = 0
+        for level, count in enumerate(shape.groups):
+            if not pyramid.sent(place, level).any():
+                return
+            self.prior.check(level)
+            fold = shape.fold(level)
+            depths = pyramid.grain_map.astype(np.int32).repeat(fold, 0).repeat(fold, 1)
+            known = np.full((count, *shape.plane_shape(level)), NOT_SENT, np.int32)
+            context = self.prior.context(coarser)
+            for group in range(count):
+                sent = pyramid.sent(place, level)
+                stages = stage_map(sent.shape[0], sent.shape[1], self.prior.stages[place])
+                for stage in range(self.prior.stages[place]):
+                    turn = sent & (stages == stage)
+                    if turn.any():
+                        tokens = self._stage(pyramid, place, level, turn, known, depths, context, exchange)
+                        known[group][turn] = tokens
+                        pyramid.planes[level][group][turn] = tokens
+                place += 1
+            coarser.append(known)
+
+    def _stage(
+        self,
+        pyramid: TokenPyramid,
+        place: int,
+        level: int,
+        turn: NDArray[np.bool_],
+        known: NDArray[np.int32],
+        depths: NDArray[np.int32],
+        context: NDArray[np.float32] | None,
+        exchange: Exchange,
+    ) -> NDArray[np.uint8]:
+        """The tokens of one stage, in raster order. The network works on the parts that matter, with exact halos."""
+        halo = self.prior.halo(level)
+        tokens = np.empty(int(turn.sum()), np.uint8)
+        done = 0
+        for rows, columns in _windows(turn):
+            top, left = max(0, rows.start - halo), max(0, columns.start - halo)
+            window = (slice(top, rows.stop + halo), slice(left, columns.stop + halo))
+            here = None if context is None else context[:, :, window[0], window[1]]
+            features = self.prior.features(level, known[:, *window], depths[window], here)
+            mask = np.zeros(turn.shape, bool)
+            mask[rows] = turn[rows]
+            chosen = features[turn[window] & _inside(window, rows, features.shape)]
+            tables = self.tables.logits(pyramid, place, level, mask)
+            for first in range(0, len(chosen), CHUNK):
+                part = slice(first, min(first + CHUNK, len(chosen)))
+                freqs = frequencies(tables[part] + self.prior.logits(place, chosen[part]))
+                span = slice(done + part.start, done + part.stop)
+                tokens[span] = exchange(freqs, place, turn, span)
+            done += len(chosen)
+        return tokens
+
+
+def _windows(turn: NDArray[np.bool_]) -> list[tuple[slice, slice]]:
+    """Bands of whole rows of a mask (h, w) and the columns in use, so that each has about STRIP positions."""
+    rows, columns = np.flatnonzero(turn.any(1)), np.flatnonzero(turn.any(0))
+    across = slice(int(columns[0]), int(columns[-1]) + 1)
+    step = max(1, STRIP // (across.stop - across.start))
+    bands = range(int(rows[0]), int(rows[-1]) + 1, step)
+    spans = [slice(top, min(top + step, int(rows[-1]) + 1)) for top in bands]
+    return [(span, across) for span in spans if turn[span].any()]
+
+
+def _inside(window: tuple[slice, slice], rows: slice, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(h, w) bool: the rows of a window that are not its halo."""
+    number = window[0].start + np.arange(shape[0])
+    inside: NDArray[np.bool_] = ((number >= rows.start) & (number < rows.stop))[:, None].repeat(shape[1], 1)
+    return inside
+
+
+def _checked(pyramid: TokenPyramid) -> tuple[bytes, ...]:
+    """The raw bytes that the file's check covers, in the order of docs/format.md, section 6."""
+    parts = [pyramid.grain_map.tobytes()]
+    for place, level, group in pyramid.shape.order():
+        mask = pyramid.sent(place, level)
+        if not mask.any():
+            break
+        parts.append(pyramid.planes[level][group][mask].tobytes())
+    return tuple(parts)

@@ -1,0 +1,117 @@
+"""Tokens of the training photographs, and grain maps as the allocation would choose them, kept in memory.
+
+A prior is trained on an exported bundle: its analysis network gives the tokens (uint8, a few kilobytes a picture),
+and the allocation runs on the latent errors alone, without decoding probes, at a few budgets drawn at random. With
+`cache` both are kept in a file, for the next run on the same bundle and photographs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.allocation.benefit import distortion_curve, region_weights
+from wisp.allocation.lagrange import Demand, allocate
+from wisp.codecs.pyramid_networks import analyse
+from wisp.codecs.token_pyramid import TokenPyramidCodec
+from wisp.errors import UsageError
+from wisp.runtime import Bundle
+from wisp.tokens.pyramid import PyramidShape, TokenPyramid
+from wisp.train.dataset import load_photographs
+
+MAPS = 4  # grain maps a picture
+LOWEST_BPP, HIGHEST_BPP = 0.012, 0.5
+MIN_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture: its full pyramid, and (M, rows, columns) uint8 grain maps at random budgets."""
+
+    pyramid: TokenPyramid
+    maps: NDArray[np.uint8]
+
+
+def collect_samples(
+    bundle: Bundle,
+    data: Path,
+    *,
+    limit: int | None = None,
+    cache: Path | None = None,
+    seed: int = 0,
+    note: Callable[[str], None] = lambda text: None,
+) -> list[Sample]:
+    """Samples of the photographs under `data`, at most `limit` of them, evenly spread.
+
+    Raises:
+        UsageError: there is no photograph, or the cache is of another bundle.
+    """
+    key = bundle.config.files["analysis.onnx"] + bundle.config.files["tables.npz"]
+    if cache is not None and cache.is_file():
+        return _load(cache, key, bundle)
+    codec = TokenPyramidCodec(bundle)
+    random = np.random.default_rng(seed)
+    samples = []
+    photographs = load_photographs(data, MIN_SIDE)
+    if limit is not None and limit < len(photographs):
+        photographs = [photographs[i * len(photographs) // limit] for i in range(limit)]
+    for number, pixels in enumerate(photographs):
+        if number % 200 == 0:
+            note(f"tokens of {number} of {len(photographs)} photographs")
+        samples.append(_sample(codec, pixels, random))
+    if cache is not None:
+        _save(cache, key, samples)
+    return samples
+
+
+def _sample(codec: TokenPyramidCodec, pixels: NDArray[np.uint8], random: np.random.Generator) -> Sample:
+    analysed = analyse(codec.bundle, pixels)
+    tokens = analysed.tokens
+    nothing = {tokens.shape.num_groups: np.zeros(tokens.grain_map.shape)}
+    curve = distortion_curve(nothing, analysed.errors, codec.settings.level_gains)
+    model = codec.entropy_model
+    demand = Demand(
+        curve * region_weights(pixels, codec.settings.masking), model.token_bits(tokens), model.grain_bits
+    )
+    rates = np.exp(random.uniform(np.log(LOWEST_BPP), np.log(HIGHEST_BPP), MAPS))
+    area = pixels.shape[0] * pixels.shape[1]
+    return Sample(tokens, np.stack([allocate(demand, rate * area) for rate in rates]))
+
+
+def _save(path: Path, key: str, samples: Sequence[Sample]) -> None:
+    levels = range(len(samples[0].pyramid.shape.groups))
+    sides = np.array([(s.pyramid.shape.rows, s.pyramid.shape.columns) for s in samples], np.int32)
+    planes = {f"level_{i}": np.concatenate([s.pyramid.planes[i].ravel() for s in samples]) for i in levels}
+    maps = np.concatenate([s.maps.ravel() for s in samples])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, key=np.array(key), sides=sides, maps=maps, **planes)  # type: ignore[arg-type]
+
+
+def _load(path: Path, key: str, bundle: Bundle) -> list[Sample]:
+    strides, groups = bundle.config.strides, bundle.config.groups
+    with np.load(path, allow_pickle=False) as archive:
+        if str(archive["key"]) != key:
+            raise UsageError(
+                f"expected tokens of bundle {bundle.folder} in {path}, found another's; remove it"
+            )
+        levels = [archive[f"level_{i}"] for i in range(len(groups))]
+        sides, maps = archive["sides"], archive["maps"]
+    samples, starts, map_start = [], [0] * len(groups), 0
+    for rows, columns in sides.tolist():
+        shape = PyramidShape(rows, columns, strides, groups)
+        planes = []
+        for i, count in enumerate(groups):
+            height, width = shape.plane_shape(i)
+            end = starts[i] + count * height * width
+            planes.append(levels[i][starts[i] : end].reshape(count, height, width))
+            starts[i] = end
+        map_end = map_start + MAPS * rows * columns
+        grains = maps[map_start:map_end].reshape(MAPS, rows, columns)
+        map_start = map_end
+        full = np.full((rows, columns), shape.num_groups, np.uint8)
+        samples.append(Sample(TokenPyramid(shape, tuple(planes), full), grains))
+    return samples
