@@ -20,15 +20,16 @@ from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import busyness, sample_depths
 from wisp.train.export import export_bundle
 from wisp.train.feature_loss import FeatureLoss, random_window
-from wisp.train.lattice_loss import lattice_power
 from wisp.train.latent_norm import LIMIT, LatentNorm
+from wisp.train.lattice_loss import lattice_power
 from wisp.train.layers import CEILING, ResidualBlock
-from wisp.train.loop import RunOptions, Trainer, learning_rate
+from wisp.train.loop import Trainer, learning_rate
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import nominal_bpp
 from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import DataConfig, StageConfig, load_recipe
 from wisp.train.replace_synthesis import replace_synthesis
+from wisp.train.run_options import RunOptions
 from wisp.train.verify import example_picture as make_picture
 from wisp.train.verify import verify_bundle
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from PIL import Image
 
 from wisp.train.export import ExportReport, export_bundle
-from wisp.train.loop import RunOptions, Trainer
+from wisp.train.loop import Trainer
 from wisp.train.recipe import DataConfig, ModelConfig, Recipe, StageConfig
+from wisp.train.run_options import RunOptions
 from wisp.train.verify import example_picture as make_picture
 
 

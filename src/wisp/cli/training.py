@@ -49,8 +49,9 @@ def train_command(
     The stages share the minutes as the recipe says. Ctrl-C keeps a checkpoint, with which --resume goes on.
     """
     with needing_torch():
-        from wisp.train.loop import RunOptions, Trainer
+        from wisp.train.loop import Trainer
         from wisp.train.recipe import load_recipe
+        from wisp.train.run_options import RunOptions
 
         table = load_recipe(recipe)
         options = RunOptions(

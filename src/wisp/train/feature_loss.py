@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from wisp.errors import UsageError
 
 TRAINING_NETWORKS = ("darknet_reference", "vgg19_relu3_4")
-EPSILON = 1e-4  # under the root of a feature's length: where there are no features there is no gradient to speak of
+EPSILON = (
+    1e-4  # under the root of a feature's length: where there are no features there is no gradient to speak of
+)
 _VGG_MEAN = (123.68, 116.779, 103.939)
 
 

@@ -80,7 +80,9 @@ class GraphWriter:
 
     def residual_block(self, x: str, block: ResidualBlock) -> str:
         """x + conv(min(act(conv(x)), 8))."""
-        active = self.node("Min", self.activate(self.conv(x, block.expand)), self.constant(np.float32(CEILING)))
+        active = self.node(
+            "Min", self.activate(self.conv(x, block.expand)), self.constant(np.float32(CEILING))
+        )
         return self.node("Add", x, self.conv(active, block.project))
 
     def blocks(self, x: str, blocks: nn.Sequential) -> str:

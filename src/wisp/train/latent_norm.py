@@ -1,12 +1,13 @@
 """Latents at a fixed place and size, so that codebooks can follow them.
 
-Nothing else pins a latent: the synthesis undoes any shift and any factor, so both wander, and with a perceptual
-loss they grew until codebooks that average over a hundred steps lagged behind and training fell apart
-(docs/experiments.md). Subtracting a running mean and dividing by one running deviation leaves that freedom
-without effect, and the gradient loses the two directions in which it would drive them. One factor for all channels keeps the geometry in which codewords are compared. As in batch
-normalisation (Ioffe and Szegedy 2015, section 3.1) the running values are constants once trained, and export
-folds them into the convolution before; unlike there, they are never those of the batch at hand, whose few
-skies and walls would shift its brightness.
+Nothing else pins a latent: the synthesis undoes any shift and any factor, so both wander, and with a
+perceptual loss they grew until codebooks that average over a hundred steps lagged behind and training fell
+apart (docs/experiments.md). Subtracting a running mean and dividing by one running deviation leaves that
+freedom without effect, and the gradient loses the two directions in which it would drive them. One factor for
+all channels keeps the geometry in which codewords are compared. As in batch normalisation (Ioffe and Szegedy
+2015, section 3.1) the running values are constants once trained, and export folds them into the convolution
+before; unlike there, they are never those of the batch at hand, whose few skies and walls would shift its
+brightness.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ import json
 import math
 import time
 from copy import deepcopy
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,36 +27,12 @@ from wisp.train.lattice_loss import lattice_power
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import load_preview, preview_psnr
 from wisp.train.recipe import Recipe, StageConfig
+from wisp.train.run_options import RunOptions
 
 _Module = TypeVar("_Module", bound=nn.Module)
 OUTLIER = 4.0  # times the usual error: from here on a crop weighs no more
 WILD = 8.0  # times the usual length of the gradient: such a step is skipped
 BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What belongs to the machine and the moment rather than to the recipe.
-
-    Attributes:
-        minutes: wall-clock budget of the whole recipe, previous legs of a resumed run included.
-        weights: folder of the feature networks that may train; needed by stages with a feature weight.
-        preview: folder of pictures for the PSNR line; never trained on.
-        max_steps: stop early after that many steps in total (rehearsals and tests).
-    """
-
-    data: Path
-    run: Path
-    minutes: float
-    weights: Path | None = None
-    preview: Path | None = None
-    resume: bool = False
-    device: str = "auto"
-    threads: int | None = None
-    save_minutes: float = 4.0
-    preview_minutes: float = 4.0
-    max_steps: int | None = None
-    image_limit: int | None = None
 
 
 def learning_rate(stage: StageConfig, progress: float) -> float:
@@ -166,7 +141,9 @@ class Trainer:
             x_hat = self.model.decode(levels, depth.to(self.device))
             errors = (x_hat.float() - x).square().mean((1, 2, 3))
             usual = self._usual(base, errors.detach())
-            usual = torch.maximum(usual, errors.detach() / OUTLIER)  # one wild crop must not be the whole gradient
+            usual = torch.maximum(
+                usual, errors.detach() / OUTLIER
+            )  # one wild crop must not be the whole gradient
             relative = (errors / usual).mean()
             mse = errors.mean()
             parts = {"mse": float(mse.detach())}
@@ -288,7 +265,9 @@ class Trainer:
             progress.stage_seconds, progress.stage_step = 0.0, 0
             if progress.stage < len(self.recipe.stages):
                 following = self.recipe.stages[progress.stage]
-                if following.frozen_tokens:  # the codebooks belong to the current analysis, not to the average
+                if (
+                    following.frozen_tokens
+                ):  # the codebooks belong to the current analysis, not to the average
                     self.average.load_state_dict(self.model.state_dict())
                 self._start_optimizer(following)
             self.save(f"{stage.name}.pt")
