@@ -113,6 +113,24 @@ def test_tokens_do_not_depend_on_depth_and_synthesis_does() -> None:
     assert not torch.allclose(shallow, deep)
 
 
+def test_settling_rounds_what_makes_tokens_and_changes_little_else() -> None:
+    from tiny_bundle import tiny_recipe
+
+    torch.manual_seed(4)
+    network = TokenPyramid(tiny_recipe().model)
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
+    network.encode(x)  # in training mode: codebooks start, latents are pinned
+    network.eval()
+    before = network.encode(x)
+    network.settle()
+    after = network.encode(x)
+    for ours, theirs in zip(after, before, strict=True):
+        torch.testing.assert_close(ours.latent, theirs.latent, atol=0.05, rtol=0.05)
+    for name, value in network.state_dict().items():
+        if not name.startswith("synthesis") and not name.split(".")[-1].startswith("ema"):
+            assert torch.equal(value.half().to(value.dtype), value), name
+
+
 def test_nominal_bpp() -> None:
     assert nominal_bpp(4, (32, 16, 8), (4, 4, 4)) == 4 * 8 / 1024
     assert nominal_bpp(9, (32, 16, 8), (4, 4, 4)) == pytest.approx(0.28125)

@@ -60,3 +60,13 @@ class LatentNorm(nn.Module):
         """Weight and bias of the convolution before with the normalisation inside."""
         assert layer.bias is not None
         return layer.weight / self.deviation, (layer.bias - self.mean) / self.deviation
+
+    @torch.no_grad()
+    def fold_into(self, layer: nn.Conv2d) -> None:
+        """Move the normalisation into the convolution before for good; what comes out stays the same."""
+        weight, bias = self.folded(layer)
+        assert layer.bias is not None
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+        self.mean.zero_()
+        self.deviation.fill_(1.0)

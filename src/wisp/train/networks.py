@@ -192,3 +192,19 @@ class TokenPyramid(nn.Module):
             before += groups
         y: Tensor = self.synthesis(latents, masks)
         return y
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Round everything that makes tokens to the half precision of a bundle, before tokens are frozen.
+
+        From here on PyTorch and the bundle look for the nearest of the same codewords with the same weights.
+        """
+        for head in self.heads:
+            assert isinstance(head, LatentHead)
+            head.norm.fold_into(head.out)
+        for part in (self.analysis, self.heads, self.contexts):
+            for parameter in part.parameters():
+                parameter.copy_(parameter.half().float())
+        for quantizer in self.quantizers:
+            assert isinstance(quantizer, OrderedQuantizer)
+            quantizer.codebooks.copy_(quantizer.codebooks.half().float())
