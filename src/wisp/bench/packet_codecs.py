@@ -101,9 +101,8 @@ class JpegRestart(AbstractPacketCodec):
         room = size - count * OVERHEAD_NUM_BYTES
         best: tuple[float, Sent] | None = None
         for denominator in DENOMINATORS:
-            small = image.resize(
-                tuple(max(MCU, -(-side // denominator)) for side in image.size), Image.Resampling.LANCZOS
-            )
+            width, height = (max(MCU, -(-side // denominator)) for side in image.size)
+            small = image.resize((width, height), Image.Resampling.LANCZOS)
             found = _fit(small, count, room)
             if found is None:
                 continue

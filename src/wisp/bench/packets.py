@@ -21,7 +21,7 @@ from PIL import Image
 
 from wisp.bench.markdown import number, table
 from wisp.bench.metrics.panel import MetricPanel, Reference
-from wisp.bench.packet_codecs import CODECS, AbstractPacketCodec, codecs_named
+from wisp.bench.packet_codecs import CODECS, AbstractPacketCodec, Sent, codecs_named
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
 from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
 from wisp.errors import UsageError, WispError
@@ -74,7 +74,7 @@ def measure(
         for loss in options.losses:
             for draw in range(options.draws if loss else 1):
                 received = draw_received(sent.count, loss, draw, options.seed)
-                scores = _scores(known, tuple(received), sent.show(received), reference)
+                scores = _scores(known, tuple(received), sent, reference)
                 rows.append(
                     PacketRow(
                         name,
@@ -95,11 +95,11 @@ def measure(
 def _scores(
     known: dict[tuple[int, ...], dict[str, float | None]],
     received: tuple[int, ...],
-    shown: Image.Image,
+    sent: Sent,
     reference: Reference,
 ) -> dict[str, float | None]:
     if received not in known:
-        known[received] = reference.compare(shown)
+        known[received] = reference.compare(sent.show(received))
     return known[received]
 
 
