@@ -132,6 +132,11 @@ def test_each_fault_has_its_error(name: str) -> None:
         sort_packets([data])
 
 
+def test_what_a_file_says_of_itself_is_not_sent() -> None:
+    of_file = Packet(Header(1, 96, 64, False, 0, has_chunks=True), 7, 0, 3, b"x")
+    assert unpack_packet(pack_packet(of_file)).header == SMALL
+
+
 def test_a_writer_refuses_what_does_not_fit() -> None:
     for index, count, payload in ((3, 3, b"x"), (-1, 3, b"x"), (0, 4097, b"x"), (0, 1, b"")):
         with pytest.raises(UsageError):

@@ -136,7 +136,7 @@ def test_a_file_is_sent_token_by_token(tiny_model: Path, photo_u8: NDArray[np.ui
     )
     with pytest.raises(UsageError, match="keeps its own"):
         wisp.packetize(data, size=500, model=tiny_model)
-    with pytest.raises(BudgetError, match="raise the mtu"):
+    with pytest.raises(UsageError, match="raise the mtu"):
         wisp.packetize(wisp.compress(photo_u8, quality=100, model=tiny_model), mtu=14, model=tiny_model)
 
 

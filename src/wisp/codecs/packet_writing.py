@@ -58,7 +58,7 @@ def split_file(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid, 
     """The tokens of a file, all of them, in about as few packets of at most `mtu` bytes as will do.
 
     Raises:
-        BudgetError: not even one packet a region is enough; it carries 0, as no size would help.
+        UsageError: not even one packet a region is enough.
     """
     most = min(MAX_NUM_PACKETS, pyramid.shape.num_regions)
     bits = 8 * len(codec.entropy_model.write(pyramid).data)
@@ -69,10 +69,9 @@ def split_file(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid, 
         if max(map(len, parts)) <= room:
             return _pack(header, parts)
         if count == most:
-            raise BudgetError(
+            raise UsageError(
                 f"expected packets of at least {max(map(len, parts)) + mtu - room} bytes for this file, found {mtu}; "
-                "raise the mtu",
-                0,
+                "raise the mtu"
             )
         count = min(most, max(count + 1, int(count * GROWTH)))
 

@@ -43,7 +43,7 @@ class Packet:
     """What one packet says.
 
     Attributes:
-        header: of the picture; has_chunks is false.
+        header: of the picture; its has_chunks and version, which are a file's, are not sent.
         picture_id: 0..65535, tells packets of two pictures of one size apart.
         index: 0..count - 1.
         count: packets of the picture, 1..4096.
@@ -128,7 +128,7 @@ def unpack_packet(data: bytes, max_pixels: int = MAX_PIXELS) -> Packet:
 def _front(packet: Packet) -> bytes:
     """Everything in front of the payload."""
     is_many = packet.count > _FEW
-    header = pack_header(replace(packet.header, has_chunks=is_many))
+    header = pack_header(replace(packet.header, has_chunks=is_many, version=PACKET_VERSION))
     index, count = _NUMBER_FIELDS[is_many]
     numbers = (
         FieldValue(_ID_FIELD, packet.picture_id),
