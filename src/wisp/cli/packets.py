@@ -18,6 +18,7 @@ from wisp.container import has_signature
 from wisp.errors import CodecError, UsageError, WispError
 from wisp.imaging import Picture, encode_picture, format_of
 from wisp.packets import DEFAULT_MTU, MAX_MTU, packetize, unpacketize
+from wisp.rate import parse_size
 from wisp.types import PacketReconstruction
 
 SUFFIX = ".wpk"
@@ -82,6 +83,8 @@ def packets_command(
         )
     if STREAM in paths:
         raise UsageError("expected the names of a picture and a directory, found -; packets are many files")
+    if size is not None:
+        parse_size(size)  # told before a picture is read
     old = _check_directory(target, force)
     packets = packetize(_load(sources[0]), size=size, mtu=mtu, model=model, threads=threads)
     _write(packets, target, old, text)
