@@ -4,6 +4,8 @@ data  = wisp.compress(image, size=2000)     # bytes, len(data) <= 2000, always
 image = wisp.decompress(data)               # PIL.Image
 info  = wisp.read_info(data)                # ImageInfo, no pixels decoded
 full  = wisp.reconstruct(data)              # Reconstruction(image, confidence, info)
+parts = wisp.packetize(image, size=2000, mtu=200)
+full  = wisp.unpacketize(parts[3:])         # any of them will do
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from wisp.errors import (
     Corrupt,
     ImageError,
     LimitExceeded,
+    MixedPackets,
     ModelError,
     ModelMismatch,
     ModelNotFound,
@@ -26,7 +29,8 @@ from wisp.errors import (
     UsageError,
     WispError,
 )
-from wisp.types import ImageInfo, Reconstruction
+from wisp.packets import packetize, unpacketize
+from wisp.types import DroppedPacket, ImageInfo, PacketReconstruction, Reconstruction
 
 __version__ = "0.1.0"
 
@@ -35,13 +39,16 @@ __all__ = [
     "BudgetError",
     "CodecError",
     "Corrupt",
+    "DroppedPacket",
     "ImageError",
     "ImageInfo",
     "LimitExceeded",
+    "MixedPackets",
     "ModelError",
     "ModelMismatch",
     "ModelNotFound",
     "NotWisp",
+    "PacketReconstruction",
     "Reconstruction",
     "Truncated",
     "UnknownModel",
@@ -53,7 +60,9 @@ __all__ = [
     "decompress",
     "from_text",
     "open_image",
+    "packetize",
     "read_info",
     "reconstruct",
     "to_text",
+    "unpacketize",
 ]

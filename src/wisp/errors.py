@@ -7,6 +7,7 @@
     │   │   ├── UnsupportedVersion    a later format, or an unknown critical chunk
     │   │   ├── Truncated             bytes are missing at the end
     │   │   ├── Corrupt               bytes contradict each other
+    │   │   ├── MixedPackets          packets of more than one picture (carries their numbers)
     │   │   └── LimitExceeded         a declared size is above a limit
     │   ├── ModelError                the model is at fault
     │   │   ├── UnknownModel          a name or number that no registry knows
@@ -20,6 +21,8 @@ Every message says what was expected, what was found, and what to do, on one lin
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class WispError(Exception):
@@ -48,6 +51,18 @@ class Truncated(BitstreamError):
 
 class Corrupt(BitstreamError):
     """The bytes contradict each other: a check fails, or a value is out of its range."""
+
+
+class MixedPackets(BitstreamError):
+    """Packets of more than one picture where those of one were expected.
+
+    Attributes:
+        picture_ids: the numbers of the pictures found; two pictures may have the same one.
+    """
+
+    def __init__(self, message: str, picture_ids: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.picture_ids = tuple(picture_ids)
 
 
 class LimitExceeded(BitstreamError):

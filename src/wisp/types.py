@@ -67,3 +67,37 @@ class Reconstruction:
     info: ImageInfo
     exif: bytes | None = None
     partial: bool = False
+
+
+@dataclass(frozen=True)
+class DroppedPacket:
+    """One of the things handed in as packets that was not used.
+
+    Attributes:
+        place: its place among what was handed in, from 0.
+        error: name of the error that it would be alone, such as "Corrupt" or "NotWisp".
+        reason: what was wrong, on one line.
+    """
+
+    place: int
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class PacketReconstruction(Reconstruction):
+    """A picture decoded from packets; `partial` if some of them did not arrive.
+
+    Attributes:
+        picture_id: 0..65535, which all packets of the picture carry.
+        received: the packets used, by rising index.
+        count: how many packets the picture was sent in.
+        dropped: what was handed in and not used, and why.
+        num_duplicates: further copies of packets, which do no harm.
+    """
+
+    picture_id: int = 0
+    received: tuple[int, ...] = ()
+    count: int = 1
+    dropped: tuple[DroppedPacket, ...] = ()
+    num_duplicates: int = 0

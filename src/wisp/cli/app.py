@@ -18,6 +18,7 @@ from wisp.cli.faults import BAD_USAGE
 from wisp.cli.info import info_command
 from wisp.cli.models import models_command
 from wisp.cli.options import FilesCommand
+from wisp.cli.packets import packets_command
 from wisp.cli.prior import train_prior_command
 from wisp.cli.training import export_command, train_command, verify_command
 
@@ -31,7 +32,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=_HELP,
 )
-_FILES: dict[str, Callable[..., None]] = {"compress": compress_command, "decompress": decompress_command}
+_FILES: dict[str, Callable[..., None]] = {
+    "compress": compress_command,
+    "decompress": decompress_command,
+    "packets": packets_command,
+}
 _OTHERS: dict[str, Callable[..., None]] = {
     "info": info_command,
     "models": models_command,

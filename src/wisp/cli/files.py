@@ -13,7 +13,8 @@ from wisp.api import from_text, to_text
 from wisp.atomic import refuse_existing, write_bytes_atomic
 from wisp.cli.console import write_stdout
 from wisp.container import has_signature
-from wisp.errors import BitstreamError, CodecError, UsageError
+from wisp.container.packet import has_packet_signature
+from wisp.errors import BitstreamError, CodecError, NotWisp, UsageError
 
 STREAM = "-"
 _PREFIX_NUM_BYTES = 64
@@ -28,7 +29,8 @@ def read_wisp(path: str) -> tuple[bytes, bool]:
 
     Raises:
         CodecError: the file cannot be read.
-        NotWisp, Corrupt: the text is damaged.
+        NotWisp: it is a packet, or the text is damaged.
+        Corrupt: the text is damaged.
     """
     try:
         with _opened(path) as stream:
@@ -40,7 +42,12 @@ def read_wisp(path: str) -> tuple[bytes, bool]:
         raise CodecError(
             f"{path!r}: expected a wisp file to read, found: {reason}; check the name"
         ) from fault
-    return (from_text(data.decode("utf-8-sig", errors="replace")) if is_text else data), is_text
+    data = from_text(data.decode("utf-8-sig", errors="replace")) if is_text else data
+    if has_packet_signature(data):
+        raise NotWisp(
+            f"{path!r}: expected a wisp file, found a packet; join packets by `wisp packets --join`"
+        )
+    return data, is_text
 
 
 @contextmanager

@@ -1,0 +1,211 @@
+"""`wisp packets`: a picture to numbered packets, and whatever arrived of them back to the picture."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wisp.api import from_text, open_image
+from wisp.cli.console import say
+from wisp.cli.decompress import confidence_map
+from wisp.cli.files import STREAM, armoured, check_output, read_wisp, write_output
+from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
+from wisp.container import has_signature
+from wisp.errors import CodecError, UsageError, WispError
+from wisp.imaging import Picture, encode_picture, format_of
+from wisp.packets import DEFAULT_MTU, MAX_MTU, packetize, unpacketize
+from wisp.rate import parse_size
+from wisp.types import PacketReconstruction
+
+SUFFIX = ".wpk"
+TEXT_SUFFIX = ".txt"
+MOST_SHOWN = 8  # dropped packets told of one by one
+
+_NUMBERED = re.compile(r"\d{4,}\.(wpk|txt)")
+_MOST_READ = 16 << 20  # bytes of one file: many packets as text
+_TEXT = re.compile(rb"(?i)wisp:")
+
+
+def packets_command(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILES",
+            help="A picture or wisp file, then a directory; with --join packets or directories of them, "
+            "then a picture.",
+        ),
+    ],
+    join: Annotated[bool, typer.Option("--join", help="From packets back to the picture.")] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="BYTES", help="The most bytes of all packets together (default: 2kB)."),
+    ] = None,
+    mtu: Annotated[int, typer.Option(metavar="BYTES", help="The most bytes of one packet.")] = DEFAULT_MTU,
+    text: Annotated[
+        bool, typer.Option("--text", help="Write letters and digits that can be pasted.")
+    ] = False,
+    picture: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="With --join: which picture, if several are mixed.")
+    ] = None,
+    confidence: Annotated[
+        str | None,
+        typer.Option(metavar="MAP", help="With --join: also write how much of each region was received."),
+    ] = None,
+    model: ModelOption = None,
+    threads: ThreadsOption = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Send a picture in packets, any of which decode.
+
+    `wisp packets photo.jpg DIR` writes DIR/0001.wpk and so on; `wisp packets --join DIR photo.png` shows what has
+    arrived. Packets may be missing, mixed up, damaged or there twice.
+    """
+    if len(paths) < 2:
+        raise UsageError(f"expected an input and an output, found {paths[0]!r} alone; name both")
+    *sources, target = paths
+    if join:
+        if size is not None or text:
+            raise UsageError("expected --size and --text without --join, found both; leave one out")
+        full = _join(sources, target, picture, confidence, model, threads, force)
+        if not quiet:
+            _report(full, target)
+        return
+    if picture is not None or confidence is not None:
+        raise UsageError("expected --join with --picture and --confidence, found none; add it")
+    if len(sources) > 1:
+        raise UsageError(
+            f"expected one picture and a directory, found {len(paths)} names; do one after the other"
+        )
+    if STREAM in paths:
+        raise UsageError("expected the names of a picture and a directory, found -; packets are many files")
+    if size is not None:
+        parse_size(size)  # told before a picture is read
+    old = _check_directory(target, force)
+    packets = packetize(_load(sources[0]), size=size, mtu=mtu, model=model, threads=threads)
+    _write(packets, target, old, text)
+    if not quiet:
+        total, longest = sum(map(len, packets)), max(map(len, packets))
+        say(f"{target}: {total} bytes in {len(packets)} packets of at most {longest}")
+
+
+def _load(path: str) -> bytes | Picture:
+    """The bytes of a wisp file, or a picture."""
+    try:
+        data, _ = read_wisp(path)
+    except CodecError:
+        return open_image(path)  # which says what is wrong with the name
+    return data if has_signature(data) else open_image(path)
+
+
+def _check_directory(path: str, force: bool) -> list[Path]:
+    """Packets that are in the output directory already, to be replaced."""
+    folder = Path(path)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise UsageError(f"expected a directory for the packets, found the file {path!r}; name another")
+    old = sorted(p for p in folder.glob("*") if _NUMBERED.fullmatch(p.name)) if folder.is_dir() else []
+    if old and not force:
+        raise UsageError(
+            f"expected a directory without packets, found {old[0].name!r} in {path!r}; name another, or replace "
+            "them with -f"
+        )
+    return old
+
+
+def _write(packets: list[bytes], folder: str, old: list[Path], text: bool) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+        for path in old:  # of a picture in more packets, the last ones would stay among the new ones
+            path.unlink()
+    except OSError as fault:
+        raise UsageError(
+            f"expected a directory to write to, found: {fault.strerror} at {folder!r}; choose another"
+        ) from fault
+    for number, packet in enumerate(packets, 1):
+        name = f"{number:04}{TEXT_SUFFIX if text else SUFFIX}"
+        write_output(str(Path(folder) / name), armoured(packet) if text else packet)
+
+
+def _join(
+    sources: list[str],
+    target: str,
+    picture: str | None,
+    confidence: str | None,
+    model: str | None,
+    threads: int | None,
+    force: bool,
+) -> PacketReconstruction:
+    kind = "png" if target == STREAM else format_of(target)
+    check_output(target, force)
+    if confidence is not None:
+        map_kind = format_of(confidence)
+        if confidence == target:
+            raise UsageError(
+                f"expected another name for the confidence map, found {target!r} for both outputs"
+            )
+        check_output(confidence, force)
+    packets = [packet for source in sources for file in _files(source) for packet in _read(file)]
+    full = unpacketize(packets, picture_id=_number(picture), model=model, threads=threads)
+    outputs = [(target, encode_picture(full.image, kind))]
+    if confidence is not None:
+        outputs.append((confidence, encode_picture(confidence_map(full), map_kind)))
+    for path, data in outputs:
+        write_output(path, data)
+    return full
+
+
+def _number(picture: str | None) -> int | None:
+    if picture is None:
+        return None
+    if not re.fullmatch(r"[0-9a-fA-F]{1,4}", picture):
+        raise UsageError(f"expected --picture as up to four hexadecimal digits, found {picture!r}")
+    return int(picture, 16)
+
+
+def _files(source: str) -> list[Path]:
+    """The packet files of a directory, or a file by itself."""
+    path = Path(source)
+    if not path.is_dir():
+        return [path]
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in (SUFFIX, TEXT_SUFFIX) and p.is_file())
+    if not files:
+        raise CodecError(f"{source!r}: expected packets named like 0001{SUFFIX}, found none; check the name")
+    return files
+
+
+def _read(path: Path) -> list[bytes]:
+    """The packets of one file: one as it is, or any number as text."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MOST_READ)
+    except (OSError, ValueError) as fault:
+        reason = fault.strerror if isinstance(fault, OSError) else str(fault)
+        raise CodecError(
+            f"{str(path)!r}: expected a packet to read, found: {reason}; check the name"
+        ) from fault
+    starts = [found.start() for found in _TEXT.finditer(data)]
+    if not starts or data[: starts[0]].strip(b"\xef\xbb\xbf \t\r\n"):
+        return [data[: MAX_MTU + 1]]
+    return [_unwrapped(data[a:b]) for a, b in zip(starts, [*starts[1:], len(data)], strict=True)]
+
+
+def _unwrapped(text: bytes) -> bytes:
+    """What a text holds; a damaged one stays as it is, and is dropped with the damaged packets."""
+    try:
+        return from_text(text.decode("utf-8", errors="replace"))
+    except WispError:
+        return text
+
+
+def _report(full: PacketReconstruction, target: str) -> None:
+    for dropped in full.dropped[:MOST_SHOWN]:
+        say(f"note: input {dropped.place + 1} was left out: {dropped.error}: {dropped.reason}")
+    if len(full.dropped) > MOST_SHOWN:
+        say(f"note: {len(full.dropped) - MOST_SHOWN} more were left out")
+    name = "stdout" if target == STREAM else target
+    shown = f"{len(full.received)} of {full.count} packets"
+    say(f"{name}: {full.info.width}x{full.info.height}, {shown} of picture {full.picture_id:04x}")

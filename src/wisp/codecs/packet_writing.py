@@ -1,0 +1,159 @@
+"""A picture to packets, each of which decodes by itself (docs/packets.md).
+
+pixels -> tokens -> regions dealt to packets -> a grain map for each packet -> payloads -> packets
+
+Every packet gets the same share of the budget. Its regions are spread over the whole picture, so what one packet
+needs, the others need as well; and no packet matters more than another when some are lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.allocation.lagrange import Demand, allocate, shrink
+from wisp.codecs.proposal import Proposal
+from wisp.codecs.token_pyramid import TokenPyramidCodec
+from wisp.container import Header, token_check
+from wisp.container.packet import MAX_NUM_PACKETS, Packet, pack_packet, packet_overhead
+from wisp.errors import BudgetError, UsageError
+from wisp.imaging import MAX_EXPONENT, Picture
+from wisp.tokens.interleave import interleave, take_regions
+from wisp.tokens.pyramid import TokenPyramid
+
+FLUSH_BITS = (7.0, 10.0, 13.0)  # tried in turn: the range coder's rounding and finish cost 1 to 12
+GROWTH = 1.02  # more packets each time those of a file turn out too long
+
+
+def write_packets(codec: TokenPyramidCodec, picture: Picture, num_bytes: int, mtu: int) -> list[bytes]:
+    """Packets of at most `mtu` bytes each and `num_bytes` together.
+
+    Raises:
+        BudgetError: there are none; it carries the smallest sum that works with this `mtu`.
+    """
+    counts = [n for n in (-(-num_bytes // mtu), num_bytes // mtu) if 1 <= n <= MAX_NUM_PACKETS]
+    if not counts:
+        raise UsageError(
+            f"expected at most {MAX_NUM_PACKETS} packets of {mtu} bytes, found a size of {num_bytes}; "
+            "lower the size or raise the mtu"
+        )
+    for exponent in range(codec._first_exponent(picture, num_bytes), MAX_EXPONENT + 1):
+        header = _header(codec, picture, exponent)
+        payload = max(1, num_bytes - counts[0] * packet_overhead(header, counts[0]))
+        proposal = codec.propose(picture, exponent, payload, None)
+        for count in dict.fromkeys(min(n, proposal.analysed.tokens.shape.num_regions) for n in counts):
+            payloads = _fill(codec, proposal, header, count, min(mtu, num_bytes // count))
+            if payloads is not None:
+                return _pack(header, payloads)
+    smallest = _smallest_size(codec, proposal, header, mtu)
+    raise BudgetError(
+        f"expected a budget of at least {smallest} bytes in packets of {mtu} for this picture, found {num_bytes}; "
+        f"ask for {smallest}",
+        smallest,
+    )
+
+
+def split_file(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid, mtu: int) -> list[bytes]:
+    """The tokens of a file, all of them, in about as few packets of at most `mtu` bytes as will do.
+
+    Raises:
+        UsageError: not even one packet a region is enough.
+    """
+    most = min(MAX_NUM_PACKETS, pyramid.shape.num_regions)
+    bits = 8 * len(codec.entropy_model.write(pyramid).data)
+    count = min(most, max(1, bits // (8 * max(1, mtu - packet_overhead(header, most)))))
+    while True:
+        room = mtu - packet_overhead(header, count)
+        parts = [codec.entropy_model.write(part).data for part in _deal(pyramid, count)]
+        if max(map(len, parts)) <= room:
+            return _pack(header, parts)
+        if count == most:
+            raise UsageError(
+                f"expected packets of at least {max(map(len, parts)) + mtu - room} bytes for this file, found {mtu}; "
+                "raise the mtu"
+            )
+        count = min(most, max(count + 1, int(count * GROWTH)))
+
+
+def _header(codec: TokenPyramidCodec, picture: Picture, exponent: int) -> Header:
+    return Header(
+        model_number=codec.bundle.config.model_number,
+        width=picture.width,
+        height=picture.height,
+        greyscale=picture.greyscale,
+        scale_exponent=exponent,
+        has_chunks=False,
+    )
+
+
+def _dealt(rows: int, columns: int, count: int) -> list[NDArray[np.intp]]:
+    """Raster numbers of each packet's regions, rising."""
+    packets = interleave(rows, columns, count).ravel()
+    order = np.argsort(packets, kind="stable")
+    return np.split(order, np.searchsorted(packets[order], np.arange(1, count)))
+
+
+def _deal(pyramid: TokenPyramid, count: int) -> list[TokenPyramid]:
+    shape = pyramid.shape
+    return [take_regions(pyramid, chosen) for chosen in _dealt(shape.rows, shape.columns, count)]
+
+
+def _fill(
+    codec: TokenPyramidCodec, proposal: Proposal, header: Header, count: int, num_bytes: int
+) -> list[bytes] | None:
+    """Payloads of `count` packets of at most `num_bytes` bytes each, or None if one cannot be so short."""
+    room = num_bytes - packet_overhead(header, count)
+    shape = proposal.analysed.tokens.shape
+    payloads = []
+    for chosen in _dealt(shape.rows, shape.columns, count):
+        column = take_regions(proposal.analysed.tokens, chosen)
+        demand = _demand_of(proposal.demand, chosen)
+        for flush_bits in FLUSH_BITS:
+            depths = allocate(demand, 8.0 * room - flush_bits)
+            data = codec.entropy_model.write(replace(column, grain_map=depths)).data
+            if len(data) <= room:
+                break
+        while len(data) > room and depths.max() > 1:
+            depths = shrink(demand, depths, 1 + (len(data) - room) // 2)
+            data = codec.entropy_model.write(replace(column, grain_map=depths)).data
+        if len(data) > room:
+            return None
+        payloads.append(data)
+    return payloads
+
+
+def _demand_of(demand: Demand, chosen: NDArray[np.intp]) -> Demand:
+    """What some regions gain and cost, arranged as the column that they are coded as."""
+    return Demand(
+        demand.distortions.reshape(len(demand.distortions), -1, 1)[:, chosen],
+        demand.token_bits.reshape(len(demand.token_bits), -1, 1)[:, chosen],
+        demand.map_bits,
+    )
+
+
+def _smallest_size(codec: TokenPyramidCodec, proposal: Proposal, header: Header, mtu: int) -> int:
+    """The least sum of packets of at most `mtu` bytes that hold a token of every region.
+
+    Raises:
+        UsageError: there is none at any sum.
+    """
+    pyramid = proposal.analysed.tokens
+    flat = replace(pyramid, grain_map=np.ones_like(pyramid.grain_map))
+    for count in range(1, min(MAX_NUM_PACKETS, pyramid.shape.num_regions) + 1):
+        parts = [codec.entropy_model.write(part).data for part in _deal(flat, count)]
+        longest = max(map(len, parts)) + packet_overhead(header, count)
+        if longest <= mtu:
+            return max(count * longest, (count - 1) * mtu + 1)
+    raise UsageError(
+        f"expected packets of at least {longest} bytes for this picture, found {mtu}; raise the mtu"
+    )
+
+
+def _pack(header: Header, payloads: list[bytes]) -> list[bytes]:
+    identity = token_check(b"", *payloads)
+    count = len(payloads)
+    return [
+        pack_packet(Packet(header, identity, index, count, payload)) for index, payload in enumerate(payloads)
+    ]
