@@ -87,7 +87,7 @@ def test_wrong_suffix_does_not_matter(tmp_path: Path) -> None:
         (b"\0\1\2\3" * 50, "unknown kind"),
         (b"%PDF-1.7\n", "a PDF"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIF"),
-        (b"\xff\x0a\xff\x07", "JPEG XL"),
+        (b"\xff\x0a\xff\x07", "JPEG XL|libjxl"),  # its own words, where a plugin reads the format
         (b"\xff\xd8\xff", "JPEG whose header is damaged"),
         (b"\x89PNG\r\n\x1a\n", "PNG"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", "EPS"),

@@ -14,7 +14,7 @@ from wisp.atomic import refuse_existing, write_bytes_atomic
 from wisp.cli.console import write_stdout
 from wisp.container import has_signature
 from wisp.container.packet import has_packet_signature
-from wisp.errors import BitstreamError, CodecError, NotWisp, UsageError
+from wisp.errors import BitstreamError, CodecError, ModelError, NotWisp, UsageError
 
 STREAM = "-"
 _PREFIX_NUM_BYTES = 64
@@ -52,10 +52,10 @@ def read_wisp(path: str) -> tuple[bytes, bool]:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Put the file's name in front of what is wrong with its bytes."""
+    """Put the file's name in front of what is wrong with its bytes, or with the model that they name."""
     try:
         yield
-    except BitstreamError as fault:
+    except (BitstreamError, ModelError) as fault:
         raise type(fault)(f"{path!r}: {fault}") from fault
 
 

@@ -30,6 +30,7 @@ from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 
 QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
+FULL_ENOUGH = 0.5  # of a level's nominal bits; above it the next level is probed too
 QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
 
 
@@ -213,9 +214,11 @@ class TokenPyramidCodec:
         bits_per_region = 8 * payload_bytes / shape.num_regions
         nominal = np.cumsum([7.0 * g * shape.fold(i) ** 2 for i, g in enumerate(shape.groups)])
         level = min(int((nominal < bits_per_region).sum()), len(ends) - 1)
+        # A level that few regions will reach is not worth a synthesis; its gain is then taken from training pictures.
+        beyond = 2 if bits_per_region > FULL_ENOUGH * nominal[level] else 1
         if level == 0:
-            return (1, int(ends[0]), int(ends[1]))
-        return tuple(int(e) for e in ends[level - 1 : level + 2])
+            return (1, *(int(e) for e in ends[:beyond]))
+        return tuple(int(e) for e in ends[level - 1 : level + beyond])
 
     def _choose(self, proposal: Proposal, target: Target, payload_bytes: int | None) -> NDArray[np.uint8]:
         demand = proposal.demand
