@@ -80,6 +80,9 @@ def _map_costs(depths: DepthArray, map_bits: FloatArray) -> FloatArray:
     return costs
 
 
+NEAR = 0.998  # of the budget: single regions take the rest
+
+
 def choose_depths(
     demand: Demand, cumulative: FloatArray, lmbda: float, start: DepthArray | None = None
 ) -> DepthArray:
@@ -116,8 +119,11 @@ def allocate(demand: Demand, budget_bits: float) -> DepthArray:
     for _ in range(BISECTIONS):
         lmbda = float(np.sqrt(low * high))
         depths = choose_depths(demand, cumulative, lmbda)
-        if price(depths) <= budget_bits:
+        spent = price(depths)
+        if spent <= budget_bits:
             best, high = depths, lmbda
+            if spent >= NEAR * budget_bits:
+                break
         else:
             low = lmbda
     if price(best) > budget_bits:

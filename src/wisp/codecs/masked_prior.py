@@ -79,6 +79,11 @@ class MaskedPrior:
             if bound.max() >= EXACT:
                 raise ModelMismatch(f"expected a prior's sums below {EXACT}, found {bound.max()}")
 
+        # Powers of two scale exactly, so the division may come before the sum.
+        scales = [np.float32(2.0**-shift) for shift in self.shifts]
+        self._weights = [head.astype(np.float32) * s for head, s in zip(self.heads, scales, strict=True)]
+        self._offsets = [bias.astype(np.float32) * s for bias, s in zip(self.biases, scales, strict=True)]
+
     def _runner(self, name: str) -> Runner:
         with self._lock:
             if name not in self._runners:
@@ -117,9 +122,8 @@ class MaskedPrior:
 
     def logits(self, place: int, features: NDArray[np.float32]) -> NDArray[np.int16]:
         """(n, C) features of chosen positions -> (n, 256) in 1/16 nat, to be added to the tables' own."""
-        total = features @ self.heads[place].astype(np.float32)
-        total += self.biases[place].astype(np.float32)
-        total *= np.float32(2.0 ** -self.shifts[place])
+        total = features @ self._weights[place]
+        total += self._offsets[place]
         np.floor(total, out=total)
         np.clip(total, -LOGIT_LIMIT, LOGIT_LIMIT, out=total)
         return total.astype(np.int16)

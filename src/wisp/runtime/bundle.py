@@ -157,8 +157,8 @@ class Bundle:
         return self._arrays(PRIOR_NAME)
 
     def prior_network(self, name: str, graph: bytes) -> Network:
-        """One of the prior's graphs, ready to run."""
-        return Network(self.folder / PRIOR_NAME / name, self._threads, graph)
+        """One of the prior's graphs, ready to run; too small for more than one thread."""
+        return Network(self.folder / PRIOR_NAME / name, 1, graph)
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         try:

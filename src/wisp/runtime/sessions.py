@@ -67,6 +67,8 @@ class Network:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = self._threads
                 options.inter_op_num_threads = 1
+                # Networks run in turn; threads that spin between turns take the cores from the next one.
+                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 options.log_severity_level = 4  # faults arrive as exceptions; nothing else belongs on stderr
                 options.enable_cpu_mem_arena = False  # the arena keeps the largest picture's memory for ever
                 try:

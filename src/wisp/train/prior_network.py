@@ -34,11 +34,12 @@ class LevelConfig:
 
 
 def default_config(groups: Sequence[int]) -> tuple[LevelConfig, ...]:
-    """About 1.2 million weights for three levels of four groups; coarser levels take more stages."""
+    """About 1.2 million weights for three levels of four groups; coarser levels and earlier groups take more stages."""
     sizes = [(96, 192, 4), (96, 192, 4), (64, 128, 3)]
-    counts = [8, 2, 2]
+    counts = [(8, 4, 2, 1), (2, 2, 1, 1), (2, 1, 1, 1)]
     return tuple(
-        LevelConfig(*sizes[min(i, 2)], stages=(counts[min(i, 2)],) * many) for i, many in enumerate(groups)
+        LevelConfig(*sizes[min(i, 2)], stages=tuple(counts[min(i, 2)][min(g, 3)] for g in range(many)))
+        for i, many in enumerate(groups)
     )
 
 
