@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.codecs import ENTRIES, Roi, codec_for_file, codec_for_model
+from wisp.codecs.generation import check_generation, generate, make_generation
 from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
 from wisp.container.header import Header
 from wisp.errors import BitstreamError, Corrupt, UsageError
 from wisp.imaging import Picture, open_picture, to_picture
 from wisp.rate import make_target
-from wisp.types import ImageInfo, Reconstruction
+from wisp.types import Fill, ImageInfo, Reconstruction
 
 ImageLike = Image.Image | NDArray[Any]
 Alpha = Literal["white", "keep"]
+FillName = Fill | Literal["smooth", "generate"]
 
 
 def compress(
@@ -75,6 +77,11 @@ def compress(
 def decompress(
     data: bytes,
     *,
+    fill: FillName = "smooth",
+    seed: int = 0,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    fill_depth: int | None = None,
     model: str | Path | None = None,
     max_pixels: int = MAX_PIXELS,
     threads: int | None = None,
@@ -83,6 +90,7 @@ def decompress(
 
     Args:
         data: the whole file.
+        fill, seed, temperature, top_p, fill_depth: as in `reconstruct`.
         model: name of a model, or path of a bundle; default the one that the file names.
         max_pixels: larger pictures are refused before anything is allocated; for files from strangers, set it to
             what you are ready to show.
@@ -91,13 +99,29 @@ def decompress(
     Raises:
         BitstreamError: the bytes are at fault (its subclasses say how).
         ModelError: the file's model is unknown, missing or broken.
+        UsageError: options of the fill are out of range, or the model cannot generate.
     """
-    return reconstruct(data, model=model, max_pixels=max_pixels, threads=threads).image
+    return reconstruct(
+        data,
+        fill=fill,
+        seed=seed,
+        temperature=temperature,
+        top_p=top_p,
+        fill_depth=fill_depth,
+        model=model,
+        max_pixels=max_pixels,
+        threads=threads,
+    ).image
 
 
 def reconstruct(
     data: bytes,
     *,
+    fill: FillName = "smooth",
+    seed: int = 0,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    fill_depth: int | None = None,
     model: str | Path | None = None,
     max_pixels: int = MAX_PIXELS,
     threads: int | None = None,
@@ -106,18 +130,38 @@ def reconstruct(
 
     Args:
         data: the whole file.
+        fill: "smooth" shows what was sent; "generate" draws tokens that were not sent from the model's masked prior.
+            The same file, seed and options give the same tokens on every machine.
+        seed: 0..2^64 - 1.
+        temperature: 0..4, counted in thousandths; 0 takes the likeliest token.
+        top_p: above 0, at most 1, in thousandths: only the likeliest tokens that together have this share are drawn.
+        fill_depth: groups of the order to which every region is filled; default the end of the coarsest level that
+            is not whole everywhere.
         max_pixels: larger pictures are refused before anything is allocated.
+
+    Raises:
+        as `decompress`.
     """
+    chosen = _fill(fill)
+    options = make_generation(seed, temperature, top_p, fill_depth)
     data = _as_bytes(data)
     file = unpack_file(data, max_pixels)
     codec = codec_for_file(file.header.model_number, model, threads)
-    pyramid = codec.decode_tokens(file)
+    if chosen is Fill.generate:
+        check_generation(codec.bundle, options)
+    received = codec.decode_tokens(file)
     alpha = _unpack_alpha(file.chunks, file.header)
-    image = _as_image(codec.synthesise(file, pyramid), file.header.greyscale)
+    shown, num_generated = received, 0
+    if chosen is Fill.generate and codec.prior_model is not None:
+        filled = generate(codec.prior_model, received, options)
+        shown, num_generated = filled.pyramid, filled.num_generated
+    image = _as_image(codec.synthesise(file, shown), file.header.greyscale)
     if alpha is not None:
         image.putalpha(alpha)
     exif = next((c.data for c in file.chunks if c.type == ChunkType.EXIF), None)
-    return Reconstruction(image, codec.confidence(pyramid), read_info(data, max_pixels=max_pixels), exif)
+    info = read_info(data, max_pixels=max_pixels)
+    confidence = codec.confidence(received)
+    return Reconstruction(image, confidence, info, exif, fill=chosen, num_generated=num_generated)
 
 
 def read_info(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:
@@ -177,6 +221,15 @@ def _as_bytes(data: object) -> bytes:
         kind = type(data).__name__
         raise UsageError(f"expected the bytes of a wisp file, found {kind}; read the file first")
     return bytes(data)
+
+
+def _fill(name: Any) -> Fill:
+    try:
+        return Fill(name)
+    except ValueError:
+        raise UsageError(
+            f"expected fill 'smooth' or 'generate', found {name!r}; choose one of them"
+        ) from None
 
 
 def _as_image(pixels_u8: NDArray[np.uint8], greyscale: bool) -> Image.Image:

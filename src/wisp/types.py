@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,13 @@ class ImageInfo:
         return rate_bpp(self.num_bytes, self.width, self.height)
 
 
+class Fill(StrEnum):
+    """What is shown where nothing was sent."""
+
+    smooth = "smooth"  # nothing is made up
+    generate = "generate"  # tokens drawn from the model's masked prior
+
+
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """A decoded picture, and how far to trust it.
@@ -60,6 +68,8 @@ class Reconstruction:
         info: what the file says.
         exif: EXIF block that the file carries, or None.
         partial: the file was cut, and what arrived was decoded.
+        fill: what was asked for where nothing was sent. `confidence` counts what was received in either case.
+        num_generated: tokens that were made up; 0 unless `fill` is `Fill.generate`.
     """
 
     image: Image.Image
@@ -67,6 +77,13 @@ class Reconstruction:
     info: ImageInfo
     exif: bytes | None = None
     partial: bool = False
+    fill: Fill = Fill.smooth
+    num_generated: int = 0
+
+    @property
+    def generated(self) -> bool:
+        """Whether a model made up part of the picture."""
+        return self.num_generated > 0
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -14,19 +13,13 @@ from wisp.cli.batch import Job, plan_jobs, run_jobs
 from wisp.cli.console import say
 from wisp.cli.files import STREAM, check_output, naming, read_wisp, same_file, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
+from wisp.codecs.generation import make_generation
 from wisp.errors import UsageError
 from wisp.imaging import encode_picture, format_of
-from wisp.types import Reconstruction
+from wisp.types import Fill, Reconstruction
 
 _DEFAULT_FORMAT = "png"
 _REGION = 32  # pixels along a region's side at the working scale; see Reconstruction.confidence
-
-
-class Fill(StrEnum):
-    """What is shown where nothing was sent."""
-
-    smooth = "smooth"
-    generate = "generate"
 
 
 def decompress_command(
@@ -43,7 +36,26 @@ def decompress_command(
             help="png, jpeg, webp, avif, tiff, bmp or ppm (default: what OUT ends in, or png).",
         ),
     ] = None,
-    fill: Annotated[Fill, typer.Option(help="Show only what was sent, or invent the rest.")] = Fill.smooth,
+    fill: Annotated[
+        Fill, typer.Option(help="Show only what was sent, or make up some of the rest.")
+    ] = Fill.smooth,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="With --fill generate: which picture of many (default: 0)."),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(metavar="T", help="0 to 4: how bold; 0 takes what is likeliest (default: 1)."),
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", help="Draw only from the likeliest that together have this share (default: 1)."
+        ),
+    ] = None,
+    fill_depth: Annotated[
+        int | None, typer.Option(metavar="D", help="How many groups of tokens every region is filled to.")
+    ] = None,
     confidence: Annotated[
         str | None,
         typer.Option(metavar="MAP", help="Also write how much of each region was received, white for all."),
@@ -58,11 +70,7 @@ def decompress_command(
     One file goes to OUT, whose suffix says the format, or beside itself as PNG if OUT is left out. Several go
     into a directory. Text that `compress --text` wrote is read as well.
     """
-    if fill is Fill.generate:
-        raise UsageError(
-            "expected a model that can generate for --fill generate, found none: no model can do so yet; "
-            "use --fill smooth"
-        )
+    options = _generation(fill, seed=seed, temperature=temperature, top_p=top_p, fill_depth=fill_depth)
     if format is not None:
         _check_format(format)
     jobs = plan_jobs(paths, f".{format or _DEFAULT_FORMAT}".lower())
@@ -74,8 +82,8 @@ def decompress_command(
         check_output(job.target, force)
         data, _ = read_wisp(job.source)
         with naming(job.source):
-            full = reconstruct(data, model=model, threads=threads)
-        outputs = [(job.target, encode_picture(full.image, kind, exif=full.exif))]
+            full = reconstruct(data, fill=fill, model=model, threads=threads, **options)
+        outputs = [(job.target, encode_picture(full.image, kind, generated=full.generated, exif=full.exif))]
         if confidence is not None:
             kind = _DEFAULT_FORMAT if confidence == STREAM else format_of(confidence)
             outputs.append((confidence, encode_picture(confidence_map(full), kind)))
@@ -84,7 +92,10 @@ def decompress_command(
         if not quiet:
             name = "stdout" if job.target == STREAM else job.target
             received = float(full.confidence.mean())
-            say(f"{name}: {full.info.width}x{full.info.height}, {received:.0%} of the finest detail was sent")
+            line = (
+                f"{name}: {full.info.width}x{full.info.height}, {received:.0%} of the finest detail was sent"
+            )
+            say(f"{line}, {full.num_generated} tokens were made up" if full.generated else line)
 
     run_jobs(jobs, work, quiet)
 
@@ -95,6 +106,18 @@ def confidence_map(full: Reconstruction) -> Image.Image:
     shares_u8 = np.rint(255 * full.confidence).astype(np.uint8)
     whole = shares_u8.repeat(side, axis=0).repeat(side, axis=1)
     return Image.fromarray(np.ascontiguousarray(whole[: full.info.height, : full.info.width]))
+
+
+def _generation(fill: Fill, **options: Any) -> dict[str, Any]:
+    """The options of the fill that were given, checked before any input is read."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if given and fill is not Fill.generate:
+        name = next(iter(given)).replace("_", "-")
+        raise UsageError(
+            f"expected --fill generate with --{name}, found --fill {fill}; add it, or leave --{name} out"
+        )
+    make_generation(**{name.removeprefix("fill_"): value for name, value in given.items()})
+    return given
 
 
 def _check_format(name: str) -> None:

@@ -25,6 +25,7 @@ from wisp.tokens.stages import stage_map
 STRIP = 1 << 15  # positions that a network works on at once: bounds memory for large pictures
 
 Exchange = Callable[[NDArray[np.uint32], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
+Choice = Callable[[NDArray[np.int16], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
 
 
 class PriorEntropyModel:
@@ -98,6 +99,12 @@ class PriorEntropyModel:
         shape = pyramid.shape
         coarser: list[NDArray[np.int32]] = []
         place = 0
+
+        def choose(
+            logits: NDArray[np.int16], place: int, turn: NDArray[np.bool_], part: slice
+        ) -> NDArray[np.uint8]:
+            return exchange(frequencies(logits), place, turn, part)
+
         for level, count in enumerate(shape.groups):
             if not pyramid.sent(place, level).any():
                 return
@@ -112,13 +119,13 @@ class PriorEntropyModel:
                 for stage in range(self.prior.stages[place]):
                     turn = sent & (stages == stage)
                     if turn.any():
-                        tokens = self._stage(pyramid, place, level, turn, known, depths, context, exchange)
+                        tokens = self.visit(pyramid, place, level, turn, known, depths, context, choose)
                         known[group][turn] = tokens
                         pyramid.planes[level][group][turn] = tokens
                 place += 1
             coarser.append(known)
 
-    def _stage(
+    def visit(
         self,
         pyramid: TokenPyramid,
         place: int,
@@ -127,9 +134,17 @@ class PriorEntropyModel:
         known: NDArray[np.int32],
         depths: NDArray[np.int32],
         context: NDArray[np.float32] | None,
-        exchange: Exchange,
+        choose: Choice,
     ) -> NDArray[np.uint8]:
-        """The tokens of one stage, in raster order. The network works on the parts that matter, with exact halos."""
+        """The tokens of a place at the positions `turn` (h, w), in raster order, as `choose` takes them from logits.
+
+        The network works on the parts that matter, with exact halos. choose(logits (n, 256) int16 in 1/16 nat, place,
+        turn, part) is asked for the tokens `part` of the turn.
+
+        Args:
+            pyramid: what the tables look at. known: the level's planes, 256 where not known. depths: (h, w), of
+                the regions. context: of the level, or None at the coarsest.
+        """
         halo = self.prior.halo(level)
         tokens = np.empty(int(turn.sum()), np.uint8)
         done = 0
@@ -144,9 +159,9 @@ class PriorEntropyModel:
             tables = self.tables.logits(pyramid, place, level, mask)
             for first in range(0, len(chosen), CHUNK):
                 part = slice(first, min(first + CHUNK, len(chosen)))
-                freqs = frequencies(tables[part] + self.prior.logits(place, chosen[part]))
+                logits = tables[part] + self.prior.logits(place, chosen[part])
                 span = slice(done + part.start, done + part.stop)
-                tokens[span] = exchange(freqs, place, turn, span)
+                tokens[span] = choose(logits, place, turn, span)
             done += len(chosen)
         return tokens
 
