@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,18 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
     tiny_bundle(folder, tmp_path_factory.mktemp("run"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prior_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny bundle with a tiny prior."""
+    from tiny_bundle import tiny_prior
+
+    work = tmp_path_factory.mktemp("prior")
+    folder = work / "tiny"
+    shutil.copytree(tiny_model, folder)
+    tiny_prior(folder, work)
     return folder
 
 

@@ -124,11 +124,6 @@ def test_confidence_map_needs_a_name_of_its_own(packed: Path, name: str) -> None
     assert _names(packed.parent) == ["photo.wisp"]
 
 
-def test_nothing_can_generate_yet(packed: Path) -> None:
-    ran = run_cli("decompress", packed, packed.with_name("out.png"), "--fill", "generate")
-    assert_one_line_error(ran, 2, "generate", "--fill smooth")
-
-
 def test_fill_smooth_is_the_default(packed: Path, tiny_model: Path) -> None:
     one, two = packed.with_name("1.png"), packed.with_name("2.png")
     assert run_cli("decompress", packed, one, "--model", tiny_model).code == 0

@@ -14,7 +14,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tiny_bundle import tiny_prior
 
 import wisp
 from wisp.codecs import TokenPyramidCodec, codec_for_model
@@ -29,16 +28,6 @@ from wisp.train.export import write_config
 from wisp.train.prior_layers import IntegerConv
 from wisp.train.prior_onnx import checked_integers
 from wisp.train.prior_reference import ReferenceRunner
-
-
-@pytest.fixture(scope="module")
-def prior_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny bundle with a tiny prior."""
-    work = tmp_path_factory.mktemp("prior")
-    folder = work / "tiny"
-    shutil.copytree(tiny_model, folder)
-    tiny_prior(folder, work)
-    return folder
 
 
 def random_pyramid(rows: int, columns: int, seed: int) -> TokenPyramid:
