@@ -23,7 +23,7 @@ from wisp.train.feature_loss import FeatureLoss, random_window
 from wisp.train.latent_norm import LIMIT, LatentNorm
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.layers import CEILING, ResidualBlock
-from wisp.train.loop import Trainer, learning_rate
+from wisp.train.loop import Trainer, learning_rate, update_average
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import nominal_bpp
 from wisp.train.quantizer import OrderedQuantizer
@@ -255,6 +255,16 @@ def test_a_frozen_stage_leaves_the_tokens_alone(pictures: Path, tmp_path: Path) 
     second = load_checkpoint(tmp_path / "run" / "second.pt")["average"]
     changed = {name.split(".")[0] for name in first if not torch.equal(first[name], second[name])}
     assert changed == {"synthesis"}
+
+
+def test_averaging_leaves_frozen_weights_as_they_are() -> None:
+    model, average = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    for network in (model, average):
+        torch.nn.init.constant_(network.weight, -0.0).requires_grad_(False)
+    before = average.bias.clone()
+    update_average(average, model, 0.9)
+    assert torch.signbit(average.weight).all()
+    torch.testing.assert_close(average.bias, 0.9 * before + 0.1 * model.bias)
 
 
 def test_a_better_synthesis_keeps_the_tokens(pictures: Path, tmp_path: Path) -> None:

@@ -44,8 +44,13 @@ def learning_rate(stage: StageConfig, progress: float) -> float:
 
 @torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Exponential moving average of the parameters; buffers (codebooks average themselves) are copied."""
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+    """Exponential moving average of the parameters that learn; buffers (codebooks average themselves) are copied.
+
+    Frozen ones are left alone: even a mean of equals may turn -0 into 0, and so change an exported file.
+    """
+    pairs = zip(average.parameters(), model.parameters(), strict=True)
+    learning = [(ours, theirs) for ours, theirs in pairs if theirs.requires_grad]
+    torch._foreach_lerp_([ours for ours, _ in learning], [theirs for _, theirs in learning], 1 - decay)
     for ours, theirs in zip(average.buffers(), model.buffers(), strict=True):
         ours.copy_(theirs)
 
