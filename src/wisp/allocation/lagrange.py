@@ -22,6 +22,9 @@ DepthArray = NDArray[np.uint8]
 
 MIN_DEPTH = 1
 BISECTIONS = 28
+GUESSES = 12  # halvings of the exponent without the grain map; from 24 decades to a fiftieth of one
+CHEAP, DEAR = 1e-12, 1e12  # all prices lie between
+CLOSE = 1.003  # prices so close give maps that differ in single regions
 SWEEPS = 2
 SINGLES = 24  # single steps tried once no run of them fits
 
@@ -114,10 +117,13 @@ def allocate(demand: Demand, budget_bits: float) -> DepthArray:
         return demand.total_bits(depths, cumulative)
 
     smallest = np.full(demand.token_bits.shape[1:], MIN_DEPTH, np.uint8)
+    if price(smallest) > budget_bits:
+        return smallest
     best = smallest
-    low, high = 1e-12, 1e12
+    low, high = CHEAP, DEAR
+    lmbda = _guess(demand, cumulative, budget_bits, price)
+    stride = 1.1
     for _ in range(BISECTIONS):
-        lmbda = float(np.sqrt(low * high))
         depths = choose_depths(demand, cumulative, lmbda)
         spent = price(depths)
         if spent <= budget_bits:
@@ -126,9 +132,29 @@ def allocate(demand: Demand, budget_bits: float) -> DepthArray:
                 break
         else:
             low = lmbda
-    if price(best) > budget_bits:
-        return smallest
+        if high < CLOSE * low:
+            break
+        if low > CHEAP and high < DEAR:
+            lmbda = float(np.sqrt(low * high))
+        else:  # not yet between two prices: ever longer steps from the guess
+            lmbda = min(low * stride, DEAR) if low > CHEAP else max(high / stride, CHEAP)
+            stride *= stride
     return _spend_rest(demand, cumulative, best, budget_bits, price)
+
+
+def _guess(
+    demand: Demand, cumulative: FloatArray, budget_bits: float, price: Callable[[DepthArray], float]
+) -> float:
+    """About the price at which the budget is spent: each region chooses as if the grain map were free."""
+    low, high = CHEAP, DEAR
+    for _ in range(GUESSES):
+        lmbda = float(np.sqrt(low * high))
+        base = demand.distortions[MIN_DEPTH:] + lmbda * cumulative[MIN_DEPTH:]
+        if price((base.argmin(0) + MIN_DEPTH).astype(np.uint8)) <= budget_bits:
+            high = lmbda
+        else:
+            low = lmbda
+    return float(np.sqrt(low * high))
 
 
 def _spend_rest(

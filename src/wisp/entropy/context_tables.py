@@ -17,12 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.entropy.integer_softmax import frequencies
-from wisp.entropy.range_coder import TOTAL
+from wisp.entropy.range_coder import TOTAL, TOTAL_BITS
 
 CHUNK = 8192  # rows worked on at once: bounds memory for large pictures
-
-# bits of a frequency: -log2(f / 2^16), for estimates only (no decoder uses it)
-_BITS = np.concatenate([[np.inf], 16 - np.log2(np.arange(1, TOTAL + 1))]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -70,11 +67,24 @@ class GroupTables:
     def estimated_bits(
         self, symbols: NDArray[np.uint8], contexts: Sequence[NDArray[np.intp]]
     ) -> NDArray[np.float32]:
-        """(n,) float32 bits that each symbol will cost, to within the coder's rounding."""
+        """(n,) float32 bits that each symbol will cost, to within the coder's rounding; no decoder uses them."""
+        if not self.tables:
+            return _bits(self.bias[None])[0][symbols.astype(np.intp)]
         bits = np.empty(len(symbols), np.float32)
         for first in range(0, len(symbols), CHUNK):
             part = slice(first, first + CHUNK)
             chosen = symbols[part].astype(np.intp)
-            freqs = self.frequencies([c[part] for c in contexts], len(chosen))
-            bits[part] = _BITS[freqs[np.arange(len(chosen)), chosen]]
+            costs = _bits(self.logits([c[part] for c in contexts]), chosen[:, None])
+            bits[part] = costs[:, 0]
         return bits
+
+
+def _bits(logits: NDArray[np.int16], chosen: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
+    """Bits (n, K) of all symbols, or (n, 1) of the chosen ones: -log2 of the integer softmax's frequency, in floats."""
+    drop = (logits - logits.max(1, keepdims=True)).astype(np.float32)
+    weights = np.exp(drop * np.float32(1 / 16))
+    scale = (TOTAL - logits.shape[1]) / weights.sum(1, keepdims=True)
+    if chosen is not None:
+        weights = np.take_along_axis(weights, chosen, 1)
+    bits: NDArray[np.float32] = TOTAL_BITS - np.log2(weights * scale + 1)
+    return bits
