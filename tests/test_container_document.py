@@ -35,6 +35,7 @@ from wisp.container import (
 from wisp.entropy.integer_softmax import frequencies as runtime_frequencies
 from wisp.entropy.range_coder import RangeEncoder
 from wisp.errors import Corrupt, Truncated
+from wisp.runtime import find_bundle
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
 
@@ -240,3 +241,37 @@ def test_digits_table_of_the_armour() -> None:
     rows = re.findall(r"^\| digits \| (.*) \|$", section, re.MULTILINE)
     digits = [int(cell) for row in rows for cell in row.split(" | ")]
     assert digits == [len(wrap_text(bytes(num_bytes))) - len("wisp:") for num_bytes in range(1, 33)]
+
+
+def documented_arrays(file: str) -> dict[str, str]:
+    """Name -> "dtype (shape)" of section 5.9's table, for one file."""
+    section = DOCUMENT.split("### 5.9", 1)[1].split("\n## ", 1)[0]
+    found: dict[str, str] = {}
+    current = ""
+    for first, names, kinds, _ in re.findall(
+        r"^\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|$", section, re.MULTILINE
+    ):
+        current = first.strip(" `") or current
+        keys, types = re.findall(r"`(\w+)`", names), re.findall(r"\w+(?: \([^)]*\))?", kinds)
+        if current == file:
+            found.update(zip(keys, types * len(keys) if len(types) == 1 else types, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("file", ["tables.npz", "prior.npz"])
+def test_the_bundles_integers_are_those_of_the_document(file: str) -> None:
+    bundle = find_bundle("wisp_small")
+    sizes = {"N": sum(bundle.config.groups), "levels": len(bundle.config.groups)}
+    documented, seen = documented_arrays(file), set()
+    for key, array in (bundle.tables if file == "tables.npz" else bundle.prior_parts).items():
+        name = re.sub(r"(bias|head|table)_\d+", r"\1_P", re.sub(r"(step|context)_\d+", r"\1_L", key))
+        name = re.sub(r"_P_\d+", "_P_I", name)
+        kind, _, shape = documented[name].partition(" (")
+        assert kind == ("strings" if array.dtype.kind == "U" else array.dtype.name), key
+        for size, text in zip(array.shape, re.findall(r"[\w+ ]*\w", shape) or array.shape, strict=True):
+            symbol, _, more = str(text).strip().partition(" + ")
+            if symbol.isdigit() or symbol in sizes:
+                expected = sizes[symbol] if symbol in sizes else int(symbol)
+                assert size == expected + int(more or 0), key
+        seen.add(name)
+    assert seen == set(documented)
