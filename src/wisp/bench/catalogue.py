@@ -30,7 +30,7 @@ PLACEHOLDERS: dict[str, Callable[[], AbstractCodec]] = {
     "thumbhash": ThumbhashCodec,
 }
 PEERS = SCALABLE | PLACEHOLDERS
-DENOMINATORS = (2, 4, 8, 16)
+DENOMINATORS = (2, 4, 8, 16, 32)
 
 
 def codec_named(name: str, model: str | None = None) -> AbstractCodec:

@@ -18,6 +18,7 @@ BENCHMARKS = {
     "speed": "time and memory",
     "lattice": "whether a periodic pattern is left in the pictures",
     "damage": "what one wrong or missing byte does",
+    "tiny": "a few hundred bytes beside the best that others do with them",
     "packets": "what is left of a picture when packets are lost",
     "prior": "bits of the same tokens with tables and with the masked prior",
     "coders": "how close the range coder comes to the ideal length",

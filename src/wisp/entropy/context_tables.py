@@ -69,7 +69,8 @@ class GroupTables:
     ) -> NDArray[np.float32]:
         """(n,) float32 bits that each symbol will cost, to within the coder's rounding; no decoder uses them."""
         if not self.tables:
-            return _bits(self.bias[None])[0][symbols.astype(np.intp)]
+            every: NDArray[np.float32] = _bits(self.bias[None])[0]
+            return every[symbols]
         bits = np.empty(len(symbols), np.float32)
         for first in range(0, len(symbols), CHUNK):
             part = slice(first, first + CHUNK)
