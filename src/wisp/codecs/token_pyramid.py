@@ -7,6 +7,7 @@ decompress:  file -> payload -> grain map, tokens -> synthesis -> [original scal
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 
@@ -21,7 +22,7 @@ from wisp.codecs.prior_budget import fit_budget, with_savings
 from wisp.codecs.prior_entropy import PriorEntropyModel
 from wisp.codecs.proposal import AllocationSettings, Proposal, Roi
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
-from wisp.codecs.pyramid_networks import analyse, synthesise, synthesise_tiles
+from wisp.codecs.pyramid_networks import WHOLE, analyse, synthesise, synthesise_tiles
 from wisp.container import PRIOR_VERSION, Chunk, Header, WispFile, pack_file, pack_header, token_check
 from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated
 from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8, pad_to_multiple, upscale_u8
@@ -188,13 +189,24 @@ class TokenPyramidCodec:
         if roi is not None:
             side = shape.strides[0] << exponent
             weights = weights * roi_weights(roi.mask_u8, picture.height, picture.width, side, roi.strength)
-        probes = {}
-        for depth in self._probe_depths(shape, payload_bytes):
-            grain = np.full((shape.rows, shape.columns), depth, np.uint8)
-            probes[depth] = self._measure(pixels, replace(analysed.tokens, grain_map=grain))
+        probes = self._probe(pixels, analysed.tokens, self._probe_depths(shape, payload_bytes))
         curve = distortion_curve(probes, analysed.errors, self.settings.level_gains) * weights
         bits = self.entropy_model.token_bits(analysed.tokens)
         return Proposal(exponent, analysed, Demand(curve, bits, self.entropy_model.grain_bits))
+
+    def _probe(
+        self, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths: Sequence[int]
+    ) -> dict[int, NDArray[np.float64]]:
+        """Distortion (rows, cols) of each region at each uniform depth."""
+
+        def measure(depth: int) -> NDArray[np.float64]:
+            grain = np.full((tokens.shape.rows, tokens.shape.columns), depth, np.uint8)
+            return self._measure(pixels, replace(tokens, grain_map=grain))
+
+        # Two networks at once use two cores better than one network does; of large pictures only one fits the memory.
+        at_once = 2 if self.bundle.threads > 1 and pixels.shape[0] * pixels.shape[1] <= WHOLE else 1
+        with ThreadPoolExecutor(at_once) as pool:
+            return dict(zip(depths, pool.map(measure, depths), strict=True))
 
     def _measure(self, pixels: NDArray[np.uint8], pyramid: TokenPyramid) -> NDArray[np.float64]:
         """Distortion (rows, cols) of each region, tile by tile: the decoded picture is never whole."""
