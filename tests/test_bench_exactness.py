@@ -179,6 +179,7 @@ def test_pictures_too_large_for_numpy_are_said(prior_model: Path, tmp_path: Path
     ways = {(cell["kind"], cell["way"]) for cell in json.loads((out / "cells.json").read_text())["cells"]}
     assert ("random, up to 9 regions", "strips") in ways
     assert ("random, up to 9 regions", "numpy") not in ways
+    assert "no float; 0 of the 4 maps" in (out / "summary.md").read_text()
 
 
 @pytest.mark.parametrize(("part", "what"), [(1, "logits"), (2, "payload")])
@@ -203,6 +204,29 @@ def test_a_payload_that_did_not_come_back_is_loud(
     assert "random_00002, there: its own payload did not come back" in capsys.readouterr().out
 
 
+def test_the_firsts_payload_counts_too(digest: Path, tmp_path: Path) -> None:
+    first = changed(digest, tmp_path / "there.json", not_read_back=["random_00002"])
+    assert exactness.main(["--compare", str(first), str(digest)]) == 1
+
+
+def test_a_digest_alone_claims_nothing(
+    prior_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exactness.main(order(prior_model, "--digest", tmp_path / "d.json", "--runner", "numpy")) == 0
+    shown = capsys.readouterr().out
+    assert "differs" not in shown
+    assert "4 maps of" in shown
+
+
+def test_another_seed_is_refused_before_anything_is_measured(
+    prior_model: Path, digest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--out", tmp_path / "out", "--seed", 1, "--compare", digest)
+    assert exactness.main(order(prior_model, *more)) == 1
+    assert "expected the model and seed" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_nothing_in_common_is_no_proof(digest: Path, tmp_path: Path) -> None:
     there = changed(digest, tmp_path / "there.json", maps={})
     assert exactness.main(["--compare", str(digest), str(there)]) == 1
@@ -223,6 +247,7 @@ def test_other_tokens_are_refused(digest: Path, tmp_path: Path, capsys: pytest.C
         ({"format": 2}, "expected format 1"),
         ({"maps": {"random_00000": "a"}}, "a map without three hashes"),
         ({"maps": None}, "expected a digest"),
+        ({"environment": {}}, "expected a digest"),
         ({"surprise": 1}, "expected a digest"),
     ],
 )

@@ -89,7 +89,7 @@ def digest_here(
     not_read_back: Sequence[str] = (),
 ) -> Digest:
     """The digest of this environment, labelled."""
-    label = options.label or f"{environment['cpu_model']}, {runner}"
+    label = options.label or environment["cpu_model"]
     files = model_files(codec.bundle.config.files)
     return Digest(label, runner, environment, files, options.seed, maps, list(not_read_back))
 
@@ -190,30 +190,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         check_options(options)
         others = [read_digest(path) for path in options.compare]
+        if options.out is None and options.digest is None:
+            return _compare(others)
         environment = environment_here(arguments)
+        codec = codec_for_model(options.model, 1)
+        # Digests of another model are refused now and not after the measurement.
+        compare_all([digest_here(codec, options, "", environment, {}), *others])
         if options.out is not None:
-            return _measure(options, others, environment, arguments)
-        if options.digest is not None:
-            mine = digest_maps(codec_for_model(options.model, 1), options, environment)
-            write_json(options.digest, asdict(mine))
-            others = [mine, *others]
-        comparisons = compare_all(others)
+            return _measure(codec, options, others, environment, arguments)
+        mine = digest_maps(codec, options, environment)
+        write_json(options.digest, asdict(mine))
+        return _compare([mine, *others])
     except WispError as fault:
         print(f"exactness: {fault}", file=sys.stderr)
         return 1
-    found = _differences([], comparisons)
-    if options.digest is not None:
-        found += [f"{name}: the payload did not come back" for name in others[0].not_read_back]
-    print(
-        "\n".join([*verdict(found), f"Held against {others[0].label}:", "", *comparison_table(comparisons)])
-    )
+
+
+def _compare(digests: list[Digest]) -> int:
+    """Print how the others stand to the first; 1 if something differs."""
+    first = digests[0]
+    comparisons = compare_all(digests)
+    found = [f"{name}, {first.label}: its own payload did not come back" for name in first.not_read_back]
+    found += _differences([], comparisons)
+    page = [
+        f"{len(first.maps)} maps of {first.label}, {first.runner}; {first.environment['cpu_features']}.",
+        "",
+    ]
+    if comparisons or found:
+        page += [*verdict(found), *comparison_table(comparisons)]
+    print("\n".join(page))
     return 1 if found else 0
 
 
 def _measure(
-    options: argparse.Namespace, others: list[Digest], environment: dict[str, Any], arguments: Sequence[str]
+    codec: TokenPyramidCodec,
+    options: argparse.Namespace,
+    others: list[Digest],
+    environment: dict[str, Any],
+    arguments: Sequence[str],
 ) -> int:
-    codec = codec_for_model(options.model, 1)
+    """Try all ways and write the results; 1 if something differs."""
     trials, lines, skipped = try_all(codec, options)
     first = digest_here(
         codec, options, f"onnxruntime {environment['packages']['onnxruntime']}, 1 thread", environment, lines
@@ -225,7 +241,8 @@ def _measure(
     write_json(options.out / "cells.json", record)
     write_json(options.out / "digest.json", asdict(first))
     write_text(options.out / "summary.md", page)
-    write_json(options.out / "meta.json", {**environment, "skipped_images": skipped})
+    ended = environment_here(arguments)["date"]
+    write_json(options.out / "meta.json", {**environment, "date": ended, "skipped_images": skipped})
     print(page)
     return 1 if found else 0
 

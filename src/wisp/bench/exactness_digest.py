@@ -103,6 +103,7 @@ def read_digest(path: Path) -> Digest:
         if table["format"] != FORMAT:
             raise UsageError(f"--compare: expected format {FORMAT} in {path.name}, found {table['format']}")
         digest = Digest(**table)
+        str(digest.environment["cpu_features"])
         if not all(len(line.split()) == 3 for line in digest.maps.values()):
             raise ValueError("a map without three hashes")
     except OSError as fault:
@@ -142,7 +143,7 @@ def compare(first: Digest, other: Digest) -> Comparison:
     return Comparison(
         other.label,
         other.runner,
-        str(other.environment.get("cpu_features", "unknown")),
+        str(other.environment["cpu_features"]),
         len(names),
         same_logits,
         same_payloads,
