@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import wisp
+from wisp.bench.prior_reference import ReferenceRunner
 from wisp.codecs import codec_for_model
-from wisp.codecs import prior_entropy as prior_entropy_module
 from wisp.codecs.generation import Filled, default_depth, generate, make_generation
 from wisp.codecs.masked_prior import MaskedPrior
 from wisp.codecs.prior_entropy import PriorEntropyModel
@@ -25,7 +25,6 @@ from wisp.errors import UsageError
 from wisp.imaging.xmp import GENERATED_SOURCE
 from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
-from wisp.train.prior_reference import ReferenceRunner
 from wisp.types import Fill
 
 
@@ -98,9 +97,7 @@ def test_a_deeper_fill_goes_on_from_a_shallower_one(prior_model: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"temperature": 0.6, "top_p": 0.8}])
-def test_threads_runners_and_strips_give_the_same_tokens(
-    prior_model: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
-) -> None:
+def test_threads_runners_and_strips_give_the_same_tokens(prior_model: Path, options: dict[str, Any]) -> None:
     pyramid, wanted = uneven(), make_generation(9, depth=12, **options)
     model = entropy_model(prior_model)
     bundle = Bundle(prior_model)
@@ -108,8 +105,8 @@ def test_threads_runners_and_strips_give_the_same_tokens(
     one = generate(model, pyramid, wanted).pyramid
     assert generate(entropy_model(prior_model, 2), pyramid, wanted).pyramid == one
     assert generate(PriorEntropyModel(model.tables, slow), pyramid, wanted).pyramid == one
-    monkeypatch.setattr(prior_entropy_module, "STRIP", 30)
-    assert generate(model, pyramid, wanted).pyramid == one
+    in_strips = PriorEntropyModel(model.tables, model.prior, strip=30)
+    assert generate(in_strips, pyramid, wanted).pyramid == one
 
 
 @pytest.mark.parametrize(

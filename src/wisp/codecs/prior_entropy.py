@@ -31,8 +31,8 @@ Choice = Callable[[NDArray[np.int16], int, NDArray[np.bool_], slice], NDArray[np
 class PriorEntropyModel:
     """The tables and the masked prior of one model."""
 
-    def __init__(self, tables: PyramidEntropyModel, prior: MaskedPrior) -> None:
-        self.tables, self.prior = tables, prior
+    def __init__(self, tables: PyramidEntropyModel, prior: MaskedPrior, strip: int = STRIP) -> None:
+        self.tables, self.prior, self.strip = tables, prior, strip
         for place, group in enumerate(tables.places):
             peak = 2 * int(np.abs(group.bias.astype(np.int32)).max()) + 255 * len(group.tables)
             if peak + 2 * LOGIT_LIMIT > np.iinfo(np.int16).max:
@@ -148,7 +148,7 @@ class PriorEntropyModel:
         halo = self.prior.halo(level)
         tokens = np.empty(int(turn.sum()), np.uint8)
         done = 0
-        for rows, columns in _windows(turn):
+        for rows, columns in _windows(turn, self.strip):
             top, left = max(0, rows.start - halo), max(0, columns.start - halo)
             window = (slice(top, rows.stop + halo), slice(left, columns.stop + halo))
             here = None if context is None else context[:, :, window[0], window[1]]
@@ -166,11 +166,11 @@ class PriorEntropyModel:
         return tokens
 
 
-def _windows(turn: NDArray[np.bool_]) -> list[tuple[slice, slice]]:
-    """Bands of whole rows of a mask (h, w) and the columns in use, so that each has about STRIP positions."""
+def _windows(turn: NDArray[np.bool_], strip: int) -> list[tuple[slice, slice]]:
+    """Bands of whole rows of a mask (h, w) and the columns in use, so that each has about `strip` positions."""
     rows, columns = np.flatnonzero(turn.any(1)), np.flatnonzero(turn.any(0))
     across = slice(int(columns[0]), int(columns[-1]) + 1)
-    step = max(1, STRIP // (across.stop - across.start))
+    step = max(1, strip // (across.stop - across.start))
     bands = range(int(rows[0]), int(rows[-1]) + 1, step)
     spans = [slice(top, min(top + step, int(rows[-1]) + 1)) for top in bands]
     return [(span, across) for span in spans if turn[span].any()]
