@@ -19,6 +19,7 @@ BENCHMARKS = {
     "lattice": "whether a periodic pattern is left in the pictures",
     "damage": "what one wrong or missing byte does",
     "packets": "what is left of a picture when packets are lost",
+    "repair": "what stands in for lost regions",
     "prior": "bits of the same tokens with tables and with the masked prior",
     "coders": "how close the range coder comes to the ideal length",
 }
