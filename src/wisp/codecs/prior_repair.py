@@ -41,6 +41,8 @@ class PriorRepair:
         Raises:
             ModelMismatch: the prior computes other logits here than where it was made.
         """
+        if received.all():
+            return pyramid
         books, missing = self._neighbours.books, ~received
         coarsest = pyramid.planes[0].copy()
         filled = replace(pyramid, planes=(coarsest, *pyramid.planes[1:]))
