@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.codecs import ENTRIES, codec_for_file, codec_for_model
-from wisp.codecs.packet_reading import read_packets, repair_of, show_packets
+from wisp.codecs.packet_reading import complete, read_packets, show_packets
 from wisp.codecs.packet_writing import split_file, write_packets
 from wisp.container import MAX_PIXELS, unpack_file
 from wisp.container.packet import MIN_PACKET_NUM_BYTES, PACKET_VERSION
@@ -79,7 +79,7 @@ def unpacketize(
     """The picture that packets hold, from as many of them as there are, in any order.
 
     Copies, damaged packets and other things among them do no harm: what was not used is in the result's `dropped`.
-    Regions that did not arrive are filled from those that did, and their confidence is 0.
+    Regions that did not arrive are filled with tokens made up from those that did, and their confidence is 0.
 
     Args:
         packets: at least one sound packet.
@@ -99,7 +99,8 @@ def unpacketize(
     header = first.header
     codec = codec_for_file(header.model_number, model, threads)
     received = read_packets(codec, given)
-    image = Image.fromarray(show_packets(codec, received, repair_of(codec)))
+    shown = complete(codec, received)
+    image = Image.fromarray(show_packets(codec, header, shown.pyramid))
     payload_num_bytes = sum(len(packet.payload) for packet in received.packets)
     return PacketReconstruction(
         image=image.convert("L") if header.greyscale else image,
@@ -119,6 +120,7 @@ def unpacketize(
             has_alpha=False,
         ),
         partial=len(received.packets) < first.count,
+        num_generated=shown.num_generated,
         picture_id=first.picture_id,
         received=tuple(packet.index for packet in received.packets),
         count=first.count,

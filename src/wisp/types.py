@@ -69,7 +69,7 @@ class Reconstruction:
         exif: EXIF block that the file carries, or None.
         partial: the file was cut, and what arrived was decoded.
         fill: what was asked for where nothing was sent. `confidence` counts what was received in either case.
-        num_generated: tokens that were made up; 0 unless `fill` is `Fill.generate`.
+        num_generated: tokens that were made up: 0 unless `fill` is `Fill.generate`, or regions got lost on the way.
     """
 
     image: Image.Image

@@ -20,7 +20,6 @@ from PIL import Image
 from wisp.bench.codec import CodecUnavailable
 from wisp.codecs import codec_for_model
 from wisp.codecs.packet_reading import read_packets, show_packets
-from wisp.codecs.repair import LeaveOut
 from wisp.container.packet_set import sort_packets
 from wisp.errors import UsageError
 
@@ -78,7 +77,8 @@ class WispPackets(AbstractPacketCodec):
             if self.is_repaired:
                 return wisp.unpacketize(chosen, model=self._model).image.convert("RGB")
             codec = codec_for_model(self._model)
-            return Image.fromarray(show_packets(codec, read_packets(codec, sort_packets(chosen)), LeaveOut()))
+            received = read_packets(codec, sort_packets(chosen))
+            return Image.fromarray(show_packets(codec, received.header, received.pyramid))
 
         return Sent(len(packets), sum(map(len, packets)), f"size={size} mtu={mtu}", show)
 

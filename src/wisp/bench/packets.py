@@ -132,7 +132,12 @@ def summary(rows: Sequence[dict[str, Any]], metrics: Sequence[str]) -> str:
     return "\n".join(page)
 
 
-def _parse_losses(text: str) -> list[int]:
+def parse_losses(text: str) -> list[int]:
+    """Whole percentages from a list with commas.
+
+    Raises:
+        UsageError: something else.
+    """
     try:
         losses = [int(part) for part in text.split(",")]
     except ValueError:
@@ -171,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     code = checkout()
     try:
-        options.losses = _parse_losses(options.loss)
+        options.losses = parse_losses(options.loss)
         if min(options.size, options.mtu, options.draws) < 1:
             raise UsageError("--size, --mtu, --draws: expected whole numbers from 1 up")
         require_place(options.out)

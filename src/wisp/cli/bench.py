@@ -20,6 +20,7 @@ BENCHMARKS = {
     "damage": "what one wrong or missing byte does",
     "tiny": "a few hundred bytes beside the best that others do with them",
     "packets": "what is left of a picture when packets are lost",
+    "repair": "what stands in for lost regions",
     "prior": "bits of the same tokens with tables and with the masked prior",
     "exactness": "whether every runner and machine makes the same bytes with the masked prior",
     "coders": "how close the range coder comes to the ideal length",

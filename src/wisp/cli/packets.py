@@ -150,7 +150,7 @@ def _join(
         check_output(confidence, force)
     packets = [packet for source in sources for file in _files(source) for packet in _read(file)]
     full = unpacketize(packets, picture_id=_number(picture), model=model, threads=threads)
-    outputs = [(target, encode_picture(full.image, kind))]
+    outputs = [(target, encode_picture(full.image, kind, generated=full.generated))]
     if confidence is not None:
         outputs.append((confidence, encode_picture(confidence_map(full), map_kind)))
     for path, data in outputs:
@@ -208,4 +208,5 @@ def _report(full: PacketReconstruction, target: str) -> None:
         say(f"note: {len(full.dropped) - MOST_SHOWN} more were left out")
     name = "stdout" if target == STREAM else target
     shown = f"{len(full.received)} of {full.count} packets"
-    say(f"{name}: {full.info.width}x{full.info.height}, {shown} of picture {full.picture_id:04x}")
+    line = f"{name}: {full.info.width}x{full.info.height}, {shown} of picture {full.picture_id:04x}"
+    say(f"{line}, {full.num_generated} tokens were made up" if full.generated else line)

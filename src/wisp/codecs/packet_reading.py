@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.codecs.borrowed_detail import BorrowDetail
+from wisp.codecs.generation import Filled
+from wisp.codecs.prior_repair import PriorRepair
 from wisp.codecs.pyramid_networks import synthesise
 from wisp.codecs.repair import BlendNeighbours, LeaveOut, Repair
 from wisp.codecs.token_pyramid import TokenPyramidCodec
@@ -77,16 +80,33 @@ def read_packets(codec: TokenPyramidCodec, given: PacketSet) -> Received:
 def repair_of(codec: TokenPyramidCodec) -> Repair:
     """The best repair that the codec's bundle allows."""
     books = read_codebooks(codec.bundle)
-    return LeaveOut() if books is None else BlendNeighbours(books[0])
+    if books is None:
+        return LeaveOut()
+    if codec.prior_model is None:
+        return BorrowDetail(BlendNeighbours(books[0]))
+    return BorrowDetail(PriorRepair(codec.prior_model, books[0]))
 
 
-def show_packets(codec: TokenPyramidCodec, received: Received, repair: Repair) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 at the original size; what did not arrive is filled by `repair`."""
-    header, pyramid = received.header, received.pyramid
-    if not received.arrived.all():
-        pyramid = repair.fill(pyramid, received.arrived)
+def complete(codec: TokenPyramidCodec, received: Received, repair: Repair | None = None) -> Filled:
+    """What is to be shown: the tokens received, and those that `repair`, by default the best, puts where none are.
+
+    Raises:
+        ModelMismatch: the bundle's prior is needed, and computes other logits here than where it was made.
+    """
+    if received.arrived.all():
+        return Filled(received.pyramid, 0)
+    shown = (repair or repair_of(codec)).fill(received.pyramid, received.arrived)
+    return Filled(shown, _num_tokens(shown) - _num_tokens(received.pyramid))
+
+
+def show_packets(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 at the original size."""
     working = synthesise(codec.bundle, pyramid, header.working_height, header.working_width)
     return upscale_u8(working, (header.height, header.width))
+
+
+def _num_tokens(pyramid: TokenPyramid) -> int:
+    return sum(int(pyramid.sent(place, level).sum()) for place, level, _ in pyramid.shape.order())
 
 
 def _decode(codec: TokenPyramidCodec, packet: Packet, shape: PyramidShape) -> TokenPyramid:

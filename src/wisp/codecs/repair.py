@@ -53,23 +53,32 @@ class BlendNeighbours:
         """Codebooks (G, 257, C) of the coarsest level, the last row for what was not sent."""
         self._books: Integers = np.rint(codebooks.astype(np.float64) * UNIT).astype(np.int64)
 
-    def fill(self, pyramid: TokenPyramid, received: NDArray[np.bool_]) -> TokenPyramid:
-        """All groups of the coarsest level in every missing region, nothing finer."""
+    @property
+    def books(self) -> Integers:
+        """(G, 256, C): codewords in units of 1 / UNIT."""
+        return self._books[:, :NOT_SENT]
+
+    def mean(self, pyramid: TokenPyramid, received: NDArray[np.bool_]) -> Integers:
+        """(rows, columns, C) in units of 1 / UNIT: what the neighbours say of each missing region."""
         tokens = pyramid.with_absences()[0]
         latents = sum(
             (book[plane] for book, plane in zip(self._books, tokens, strict=True)), start=np.int64(0)
         )
-        left = _blend(np.asarray(latents), received)[~received]
+        return _blend(np.asarray(latents), received)
+
+    def fill(self, pyramid: TokenPyramid, received: NDArray[np.bool_]) -> TokenPyramid:
+        """All groups of the coarsest level in every missing region, nothing finer."""
+        left = self.mean(pyramid, received)[~received]
         coarsest = pyramid.planes[0].copy()
-        for group, book in enumerate(self._books):
-            chosen = _nearest(left, book[:NOT_SENT])
+        for group, book in enumerate(self.books):
+            chosen = nearest_codewords(left, book)
             coarsest[group][~received] = chosen
             left = left - book[chosen]
         depths = np.where(received, pyramid.grain_map, len(self._books)).astype(np.uint8)
         return replace(pyramid, planes=(coarsest, *pyramid.planes[1:]), grain_map=depths)
 
 
-def _nearest(latents: Integers, book: Integers) -> NDArray[np.uint8]:
+def nearest_codewords(latents: Integers, book: Integers) -> NDArray[np.uint8]:
     """(n, C) latents -> (n,) the codeword at the least squared distance, the first of equals."""
     found = np.empty(len(latents), np.uint8)
     lengths = (book * book).sum(1)
@@ -88,9 +97,9 @@ def _blend(latents: Integers, received: NDArray[np.bool_]) -> Integers:
     total = np.zeros_like(latents)
     weights = np.zeros((rows, columns), np.int64)
     count = np.zeros((rows, columns), np.int64)
-    for distance, down, across in _offsets():
-        to_rows, from_rows = _shifted(rows, down)
-        to_columns, from_columns = _shifted(columns, across)
+    for distance, down, across in offsets():
+        to_rows, from_rows = shifted(rows, down)
+        to_columns, from_columns = shifted(columns, across)
         here, there = (to_rows, to_columns), (from_rows, from_columns)
         use = received[there] & ~received[here] & (count[here] < NEIGHBOURS)
         weight = WEIGHT // distance
@@ -105,13 +114,13 @@ def _blend(latents: Integers, received: NDArray[np.bool_]) -> Integers:
     return blended
 
 
-def _offsets() -> list[tuple[int, int, int]]:
+def offsets() -> list[tuple[int, int, int]]:
     """(squared distance, down, across), the nearest first."""
     span = range(-REACH, REACH + 1)
     return sorted((y * y + x * x, y, x) for y in span for x in span if y or x)
 
 
-def _shifted(side: int, step: int) -> tuple[slice, slice]:
+def shifted(side: int, step: int) -> tuple[slice, slice]:
     """Positions of a side that have a neighbour `step` away, and these neighbours; both empty if there are none."""
     length = max(0, side - abs(step))
     start = max(0, -step)
