@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from wisp.train.prior_reference import ReferenceRunner
 
 import wisp
 from wisp.codecs import codec_for_model
@@ -27,7 +28,6 @@ from wisp.errors import ModelMismatch
 from wisp.runtime import Bundle
 from wisp.runtime.codebooks import read_codebooks
 from wisp.tokens.pyramid import NOT_SENT, PyramidShape, TokenPyramid
-from wisp.train.prior_reference import ReferenceRunner
 
 SURE = 1000  # a logit that leaves nothing to the others
 
