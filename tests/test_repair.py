@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from wisp.train.prior_reference import ReferenceRunner
 
 import wisp
+from wisp.bench.prior_reference import ReferenceRunner
 from wisp.codecs import codec_for_model
 from wisp.codecs import prior_entropy as prior_entropy_module
 from wisp.codecs.borrowed_detail import BorrowDetail, nearest_received
