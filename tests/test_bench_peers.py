@@ -166,4 +166,4 @@ def test_unknown_codecs_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="--codecs: expected wisp, jpeg, webp, avif") as refusal:
         codec_named(name)
     assert str(refusal.value).endswith(f"found {name!r}")
-    assert all(valid in str(refusal.value) for valid in (*PEERS, "compressai:NAME", "@1/16"))
+    assert all(valid in str(refusal.value) for valid in (*PEERS, "compressai:NAME", "@1/32"))

@@ -59,5 +59,5 @@ def codec_named(name: str, model: str | None = None) -> AbstractCodec:
             return ScaledCodec(SCALABLE[base](), denominator)
     raise UsageError(
         f"--codecs: expected {WISP}, {', '.join(PEERS)}, {PREFIX}NAME, "
-        f"or one of {', '.join(SCALABLE)} with {', '.join(f'@1/{d}' for d in DENOMINATORS)}, found {name!r}"
+        f"or one of {', '.join(SCALABLE)} with @1/2 .. @1/{DENOMINATORS[-1]}, found {name!r}"
     )
