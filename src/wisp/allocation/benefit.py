@@ -1,7 +1,8 @@
 """What each further group would gain in each region, measured on the picture itself.
 
-The picture is decoded at a few uniform depths (probes). Between two probes the pixel distortion is taken
-to fall as the latent's own quantization error falls, which the analysis network reports for every group.
+The picture is decoded at one or a few uniform depths (probes). Between two probes the pixel distortion is taken
+to fall as the latent's own quantization error falls, which the analysis network reports for every group; outside
+them, to be in proportion to it, so that one probe already says how much a unit of it matters in each region.
 
 Distortion is the squared error of the pixels, weighted by how busy the region is: an error of a given size
 shows on a calm wall and is hidden in foliage (contrast masking: Legge & Foley 1980). With s2 the region's
@@ -22,6 +23,7 @@ from wisp.imaging.tiles import REGION
 BAND_ROWS = 32  # regions down that are worked on at once: bounds memory for large pictures
 FLOOR = 20.0  # squared grey levels: keeps the noise of flat regions from looking important
 INVISIBLE = 3 * REGION**2 * 1.0  # a region's squared error at 48 dB: nobody sees what lies below
+CALM = 1e-6  # squared error of a latent that means nothing, so that it may divide
 CALM_DETAIL = 1e-6  # relative: below this a probe's gain is rounding
 
 
@@ -76,12 +78,12 @@ def distortion_curve(
         (N + 1, rows, cols), never rising with depth, and level once the error is invisible, so that flat
         regions buy nothing more.
     """
-    latent = _latent_curve(errors, level_gains)
+    latent = np.maximum(_latent_curve(errors, level_gains), CALM)
     depths = sorted(probes)
     curve = np.empty_like(latent)
     first, last = depths[0], depths[-1]
-    curve[: first + 1] = probes[first] + latent[: first + 1] - latent[first]
-    curve[last:] = np.maximum(probes[last] + latent[last:] - latent[last], 0)
+    curve[: first + 1] = latent[: first + 1] * (probes[first] / latent[first])
+    curve[last:] = latent[last:] * (probes[last] / latent[last])
     for low, high in itertools.pairwise(depths):
         top = probes[low]
         bottom = np.minimum(probes[high], top)

@@ -7,7 +7,6 @@ decompress:  file -> payload -> grain map, tokens -> synthesis -> [original scal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 
@@ -22,7 +21,7 @@ from wisp.codecs.prior_budget import fit_budget, with_savings
 from wisp.codecs.prior_entropy import PriorEntropyModel
 from wisp.codecs.proposal import AllocationSettings, Proposal, Roi
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
-from wisp.codecs.pyramid_networks import WHOLE, analyse, synthesise, synthesise_tiles
+from wisp.codecs.pyramid_networks import analyse, synthesise, synthesise_tiles
 from wisp.container import PRIOR_VERSION, Chunk, Header, WispFile, pack_file, pack_header, token_check
 from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated
 from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8, pad_to_multiple, upscale_u8
@@ -31,7 +30,7 @@ from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 
 QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
-FULL_ENOUGH = 0.5  # of a level's nominal bits; above it the next level is probed too
+HALF = 0.5  # of the nominal bits up to a level's end: many regions then come near it, and it is worth a probe
 QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
 
 
@@ -189,24 +188,13 @@ class TokenPyramidCodec:
         if roi is not None:
             side = shape.strides[0] << exponent
             weights = weights * roi_weights(roi.mask_u8, picture.height, picture.width, side, roi.strength)
-        probes = self._probe(pixels, analysed.tokens, self._probe_depths(shape, payload_bytes))
+        probes = {}
+        for depth in self._probe_depths(shape, payload_bytes):
+            grain = np.full((shape.rows, shape.columns), depth, np.uint8)
+            probes[depth] = self._measure(pixels, replace(analysed.tokens, grain_map=grain))
         curve = distortion_curve(probes, analysed.errors, self.settings.level_gains) * weights
         bits = self.entropy_model.token_bits(analysed.tokens)
         return Proposal(exponent, analysed, Demand(curve, bits, self.entropy_model.grain_bits))
-
-    def _probe(
-        self, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths: Sequence[int]
-    ) -> dict[int, NDArray[np.float64]]:
-        """Distortion (rows, cols) of each region at each uniform depth."""
-
-        def measure(depth: int) -> NDArray[np.float64]:
-            grain = np.full((tokens.shape.rows, tokens.shape.columns), depth, np.uint8)
-            return self._measure(pixels, replace(tokens, grain_map=grain))
-
-        # Two networks at once use two cores better than one network does; of large pictures only one fits the memory.
-        at_once = 2 if self.bundle.threads > 1 and pixels.shape[0] * pixels.shape[1] <= WHOLE else 1
-        with ThreadPoolExecutor(at_once) as pool:
-            return dict(zip(depths, pool.map(measure, depths), strict=True))
 
     def _measure(self, pixels: NDArray[np.uint8], pyramid: TokenPyramid) -> NDArray[np.float64]:
         """Distortion (rows, cols) of each region, tile by tile: the decoded picture is never whole."""
@@ -219,18 +207,16 @@ class TokenPyramidCodec:
         return found
 
     def _probe_depths(self, shape: PyramidShape, payload_bytes: int | None) -> tuple[int, ...]:
-        """Where the budget lies: probes at the ends of the levels that it will mix."""
-        ends = np.cumsum(shape.groups)
+        """The end of the last level that the budget fills at least half; from the second level on the next end too."""
+        ends = [int(end) for end in np.cumsum(shape.groups)]
         if payload_bytes is None:
-            return (1, *(int(e) for e in ends))
+            return (1, *ends)
         bits_per_region = 8 * payload_bytes / shape.num_regions
         nominal = np.cumsum([7.0 * g * shape.fold(i) ** 2 for i, g in enumerate(shape.groups)])
-        level = min(int((nominal < bits_per_region).sum()), len(ends) - 1)
-        # A level that few regions will reach is not worth a synthesis; its gain is then taken from training pictures.
-        beyond = 2 if bits_per_region > FULL_ENOUGH * nominal[level] else 1
-        if level == 0:
-            return (1, *(int(e) for e in ends[:beyond]))
-        return tuple(int(e) for e in ends[level - 1 : level + beyond])
+        reached = int((bits_per_region > HALF * nominal).sum()) - 1
+        if reached < 1:
+            return (ends[0] if reached == 0 else 1,)
+        return tuple(ends[min(reached, len(ends) - 2) :][:2])
 
     def _choose(self, proposal: Proposal, target: Target, payload_bytes: int | None) -> NDArray[np.uint8]:
         demand = proposal.demand

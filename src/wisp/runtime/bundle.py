@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.errors import ModelMismatch, ModelNotFound
-from wisp.runtime.sessions import Network, default_threads
+from wisp.runtime.sessions import Network
 
 CONFIG_NAME = "config.json"
 CONFIG_FORMAT = 1
@@ -112,11 +112,6 @@ class Bundle:
             raise ModelMismatch(f"expected a readable {path}, found: {fault}; reinstall the model") from None
         self.config = _parse_config(text, path)
         self._threads = threads
-
-    @property
-    def threads(self) -> int:
-        """Threads that a network of this bundle uses."""
-        return default_threads() if self._threads is None else self._threads
 
     def verified(self, name: str) -> Path:
         """Path of one of the bundle's files, once its SHA-256 agrees."""
