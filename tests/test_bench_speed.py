@@ -215,10 +215,10 @@ def test_cells_are_measured_and_held_against_their_limits(
     children = FakeChildren(tmp_path)
     cells = SpeedCells(children, SpeedPlan(("wisp", "webp"), ((60, 40), (600, 400)), (1, 2), 3, "mine"))
     cells.measure(Image.new("RGB", (60, 40)))
-    assert len(cells.rows) == 2 * (3 + 1) + 2 * (2 + 1)
+    assert len(cells.rows) == 2 * (4 + 1) + 2 * (2 + 1)
     assert len(cells.failures) == 4
     assert cells.failures[0] == "webp decompress, 60x40, 0.1 bpp, threads 1: it failed"
-    assert capsys.readouterr().err.count("\n") == 18
+    assert capsys.readouterr().err.count("\n") == 20
     by_codec = {codec: [t for t in children.tasks if t.codec == codec] for codec in ("wisp", "webp")}
     assert [t.size for t in by_codec["wisp"] if t.action == "compress"] == [2000, 30, 2000, 30, 3000, 3000]
     assert {t.model for t in by_codec["wisp"]} == {"mine"}

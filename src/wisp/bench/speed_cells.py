@@ -90,10 +90,15 @@ class SpeedCells:
                     compress = replace(compress, quality=qualities[codec])
                 for threads in self.plan.threads:
                     if codec == WISP and size == self.plan.sizes[0]:
-                        self._cell(replace(compress, size=SMALL_SIZE), size, threads, SMALL_TARGET)
-                    if self._cell(compress, size, threads, RATE_TARGET):
-                        decompress = Task("decompress", str(file), codec=codec, model=compress.model)
-                        self._cell(decompress, size, threads, RATE_TARGET)
+                        self._pair(replace(compress, size=SMALL_SIZE), size, threads, SMALL_TARGET)
+                    self._pair(compress, size, threads, RATE_TARGET)
+
+    def _pair(self, compress: Task, size: tuple[int, int], threads: int, target: str) -> None:
+        """Compress, and if that worked decompress what came out."""
+        if self._cell(compress, size, threads, target):
+            made = str(self.children.folder / "file")
+            decompress = Task("decompress", made, codec=compress.codec, model=compress.model)
+            self._cell(decompress, size, threads, target)
 
     def _cell(self, task: Task, size: tuple[int, int], threads: int, target: str) -> bool:
         """Measure one cell; whether it worked."""

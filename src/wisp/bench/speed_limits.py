@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wisp.bench.catalogue import WISP
-from wisp.bench.speed_cells import SMALL_TARGET, SpeedCells
+from wisp.bench.speed_cells import RATE_TARGET, SMALL_TARGET, SpeedCells
 from wisp.bench.speed_children import Children
 from wisp.bench.speed_rows import Figure, Growth, SpeedRow, figure
 
 # At 768x512 unless said.
-COMPRESS_S, DECOMPRESS_S = 0.5, 0.25
+TIMES_S = {
+    ("compress", SMALL_TARGET): 0.5,
+    ("decompress", SMALL_TARGET): 0.25,
+    ("compress", RATE_TARGET): 0.8,
+    ("decompress", RATE_TARGET): 0.35,
+}
 IMPORT_S, FIRST_OUTPUT_S = 0.2, 0.5
 SMALL_MB, LARGE_MB = 400.0, 2**30 / 1e6
 LARGE_OVER_SMALL = 1.3
@@ -29,9 +34,8 @@ def figures(cells: SpeedCells) -> list[Figure]:
 def _times(rows: Sequence[SpeedRow], small_pixels: int) -> list[Figure]:
     found = []
     for row in rows:
-        small_file = row.target == SMALL_TARGET
-        if row.num_pixels == small_pixels and (small_file or row.action == "decompress"):
-            limit = COMPRESS_S if small_file else DECOMPRESS_S
+        limit = TIMES_S.get((row.action, row.target))
+        if row.num_pixels == small_pixels and limit is not None:
             wall = row.wall_s
             found.append(
                 Figure(f"{_named(row)}, wall", "s", wall.median, wall.least, wall.most, row.runs, limit)
