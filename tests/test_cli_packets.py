@@ -121,3 +121,72 @@ def test_wrong_use_is_told_in_one_line(folder: Path, photo: Path, tmp_path: Path
 def test_a_packet_is_no_file(folder: Path, tmp_path: Path) -> None:
     ran = run_cli("decompress", folder / "0001.wpk", tmp_path / "a.png")
     assert_one_line_error(ran, 1, "wisp packets --join")
+
+
+@pytest.mark.parametrize("name", ["2024.txt", "20231105.txt", "0001.wpk"])
+def test_files_that_are_no_packets_are_never_replaced(
+    photo: Path, tmp_path: Path, tiny_model: Path, name: str
+) -> None:
+    mine = tmp_path / "notes" / name
+    mine.parent.mkdir()
+    mine.write_text("my year")
+    ran = run_cli("packets", photo, mine.parent, "--size", "500", "-f", "--model", tiny_model)
+    assert_one_line_error(ran, 2, name)
+    assert mine.read_text() == "my year"
+    assert [p.name for p in mine.parent.iterdir()] == [name]
+
+
+def test_the_input_is_never_replaced(photo: Path, tmp_path: Path, tiny_model: Path) -> None:
+    source = tmp_path / "0001.txt"
+    assert run_cli("compress", photo, source, "--text", "--size", "500", "--model", tiny_model).code == 0
+    before = source.read_bytes()
+    ran = run_cli("packets", source, tmp_path, "-f", "--model", tiny_model)
+    assert_one_line_error(ran, 2, "without the input")
+    assert source.read_bytes() == before
+
+
+def test_old_packets_go_once_the_new_ones_are_there(folder: Path, photo: Path, tiny_model: Path) -> None:
+    order = ("packets", photo, folder, "--size", "300", "--mtu", 100, "-f", "--model", tiny_model)
+    assert run_cli(*order).code == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["0001.wpk", "0002.wpk", "0003.wpk"]
+
+
+def test_the_map_is_not_written_over_the_picture(
+    folder: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run_cli("packets", "--join", folder, "./o.png", "--confidence", "o.png", "--model", tiny_model)
+    assert_one_line_error(ran, 2, "both outputs")
+    assert not (tmp_path / "o.png").exists()
+
+
+def test_nothing_is_written_where_the_map_has_no_place(
+    folder: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    out = tmp_path / "o.png"
+    missing = tmp_path / "nowhere" / "map.png"
+    ran = run_cli("packets", "--join", folder, out, "--confidence", missing, "--model", tiny_model)
+    assert_one_line_error(ran, 2, "nowhere")
+    assert not out.exists()
+
+
+def test_packets_are_found_in_a_chat(folder: Path, tmp_path: Path, tiny_model: Path) -> None:
+    packets = [p.read_bytes() for p in sorted(folder.iterdir())]
+    lines = [f"12:0{i} Bob {wisp.to_text(packet)}" for i, packet in enumerate(packets)]
+    chat = tmp_path / "chat.txt"
+    chat.write_text("Hello\n" + "\nAlice got it\n".join(lines), encoding="utf-8")
+    ran = run_cli("packets", "--join", chat, tmp_path / "o.png", "--model", tiny_model)
+    assert ran.code == 0
+    assert f"{len(packets)} of {len(packets)} packets" in ran.lines[-1]
+
+
+def test_an_mtu_means_nothing_when_joining(folder: Path, tmp_path: Path) -> None:
+    ran = run_cli("packets", "--join", folder, tmp_path / "o.png", "--mtu", 100)
+    assert_one_line_error(ran, 2, "--mtu")
+
+
+def test_damaged_text_is_called_by_its_name(photo: Path, tmp_path: Path, tiny_model: Path) -> None:
+    source = tmp_path / "a.txt"
+    assert run_cli("compress", photo, source, "--text", "--size", "500", "--model", tiny_model).code == 0
+    source.write_text(source.read_text().replace("wisp:", "wisp:!"))
+    assert_one_line_error(run_cli("packets", source, tmp_path / "out"), 1, "letters and digits")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -266,3 +267,14 @@ def test_regions_far_from_any_other_take_the_mean() -> None:
     filled = BlendNeighbours(books).fill(TokenPyramid(shape, (tokens,), grain), grain > 0)
     assert filled.planes[0][0, 0, 39] == 40
     assert filled.planes[0][0, 0, 2] == 52  # (60 / 1 + 20 / 4) / (1 + 1 / 4)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"picture_id": "2386"}, {"picture_id": 1.5}, {"max_pixels": None}, {"max_pixels": "3"}]
+)
+def test_options_of_the_wrong_kind_are_named(
+    tiny_model: Path, photo_u8: NDArray[np.uint8], wrong: dict[str, Any]
+) -> None:
+    packets = wisp.packetize(photo_u8, size=500, mtu=100, model=tiny_model, threads=1)
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        wisp.unpacketize(packets, model=tiny_model, **wrong)

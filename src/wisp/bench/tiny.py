@@ -158,6 +158,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.sheet is not None and options.sheet.suffix not in (".webp", ".png"):
             raise UsageError(f"--sheet: expected a name that ends in .webp or .png, found {options.sheet}")
         require_place(options.out)
+        if options.sheet is not None:
+            require_place(options.sheet.parent)
         paths = picture_paths(options.images)
         panel = MetricPanel(options.weights, options.metrics.split(","))
         if not panel.metrics:
@@ -172,15 +174,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             found, shown = measure(image, path.stem, codecs, options.size, panel)
             rows += found
             shelves.append((path.stem, image, shown))
+            write_text(options.out / "rows.jsonl", "".join(json.dumps(asdict(row)) + "\n" for row in rows))
             note(f"{path.stem}: done")
     except WispError as fault:
         print(f"tiny: {fault}", file=sys.stderr)
         return 1
     page = summary(rows, list(codecs), [metric.name for metric in panel.metrics], options.size)
-    if options.sheet is not None:
-        options.sheet.parent.mkdir(parents=True, exist_ok=True)
-        draw_sheet(shelves).save(options.sheet, quality=SHEET_QUALITY, method=6)
-    write_text(options.out / "rows.jsonl", "".join(json.dumps(asdict(row)) + "\n" for row in rows))
     write_text(options.out / "summary.md", page)
     record = meta(
         "wisp.bench.tiny",
@@ -192,6 +191,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     write_json(options.out / "meta.json", record)
     print(page)
+    return 0 if options.sheet is None else _save(draw_sheet(shelves), options.sheet)
+
+
+def _save(sheet: Image.Image, path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(path, quality=SHEET_QUALITY, method=6)
+    except (OSError, ValueError) as fault:  # WebP ends at 16,383 pixels, which is 90 pictures
+        print(f"tiny: {path}: expected a sheet that can be written, found: {fault}; try PNG", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -67,9 +67,12 @@ class WasmProcess:
             ModelMismatch: the graph cannot be loaded, or fails.
         """
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        answer = self._receive()
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            answer = self._receive()
+        except BrokenPipeError:
+            answer = {"error": "the process ended"}
         if "error" in answer:
             raise ModelMismatch(f"expected {request['name']} to run in WebAssembly, found: {answer['error']}")
         return answer

@@ -134,7 +134,12 @@ def _check_confidence(path: str, jobs: list[Job], force: bool) -> None:
         raise UsageError(
             f"expected one input with --confidence, found {len(jobs)}; decompress them one by one"
         )
-    if path == jobs[0].target or same_file(path, jobs[0].target):
+    check_map(path, jobs[0].target, force)
+
+
+def check_map(path: str, target: str, force: bool) -> None:
+    """Refuse a place for the confidence map that is the picture's own, no picture's name, or taken."""
+    if path == target or same_file(path, target):
         raise UsageError(f"expected another name for the confidence map, found {path!r} for both outputs")
     if path != STREAM:
         format_of(path)

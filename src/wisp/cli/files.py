@@ -63,10 +63,16 @@ def check_output(path: str, force: bool, *, text: bool = False) -> None:
     """Refuse an output before any work is done for it.
 
     Raises:
-        UsageError: it exists and `force` is false, or it is a terminal and bytes are to be written to it.
+        UsageError: it exists and `force` is false, its directory is missing, or it is a terminal and bytes are to be
+            written to it.
     """
     if path != STREAM:
         refuse_existing(path, force)
+        folder = os.path.dirname(path)
+        if folder and not os.path.isdir(folder):
+            raise UsageError(
+                f"cannot write {path!r}: expected a writable place, found no directory {folder!r}; choose another"
+            )
     elif not text and sys.stdout.isatty():
         raise UsageError("expected stdout to be a file or a pipe, found a terminal; redirect it")
 

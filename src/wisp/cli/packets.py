@@ -11,11 +11,12 @@ import typer
 
 from wisp.api import from_text, open_image
 from wisp.cli.console import say
-from wisp.cli.decompress import confidence_map
-from wisp.cli.files import STREAM, armoured, check_output, read_wisp, write_output
+from wisp.cli.decompress import check_map, confidence_map
+from wisp.cli.files import STREAM, armoured, check_output, read_wisp, same_file, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
 from wisp.container import has_signature
-from wisp.errors import CodecError, UsageError, WispError
+from wisp.container.packet import has_packet_signature, unpack_packet
+from wisp.errors import BitstreamError, CodecError, UsageError, WispError
 from wisp.imaging import Picture, encode_picture, format_of
 from wisp.packets import DEFAULT_MTU, MAX_MTU, packetize, unpacketize
 from wisp.rate import parse_size
@@ -23,6 +24,7 @@ from wisp.types import PacketReconstruction
 
 SUFFIX = ".wpk"
 TEXT_SUFFIX = ".txt"
+LONGER = 1.25  # times a file's bytes: packets so much longer are worth a word
 MOST_SHOWN = 8  # dropped packets told of one by one
 
 _NUMBERED = re.compile(r"\d{4,}\.(wpk|txt)")
@@ -44,7 +46,10 @@ def packets_command(
         str | None,
         typer.Option(metavar="BYTES", help="The most bytes of all packets together (default: 2kB)."),
     ] = None,
-    mtu: Annotated[int, typer.Option(metavar="BYTES", help="The most bytes of one packet.")] = DEFAULT_MTU,
+    mtu: Annotated[
+        int | None,
+        typer.Option(metavar="BYTES", help=f"The most bytes of one packet (default: {DEFAULT_MTU})."),
+    ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="Write letters and digits that can be pasted.")
     ] = False,
@@ -69,8 +74,10 @@ def packets_command(
         raise UsageError(f"expected an input and an output, found {paths[0]!r} alone; name both")
     *sources, target = paths
     if join:
-        if size is not None or text:
-            raise UsageError("expected --size and --text without --join, found both; leave one out")
+        given = {"--size": size is not None, "--mtu": mtu is not None, "--text": text}
+        if any(given.values()):
+            names = " and ".join(name for name, is_given in given.items() if is_given)
+            raise UsageError(f"expected --join without {names}, found both; leave one out")
         full = _join(sources, target, picture, confidence, model, threads, force)
         if not quiet:
             _report(full, target)
@@ -85,11 +92,18 @@ def packets_command(
         raise UsageError("expected the names of a picture and a directory, found -; packets are many files")
     if size is not None:
         parse_size(size)  # told before a picture is read
-    old = _check_directory(target, force)
-    packets = packetize(_load(sources[0]), size=size, mtu=mtu, model=model, threads=threads)
+    old = _check_directory(target, force, sources[0])
+    source = _load(sources[0])
+    mtu = DEFAULT_MTU if mtu is None else mtu
+    packets = packetize(source, size=size, mtu=mtu, model=model, threads=threads)
     _write(packets, target, old, text)
     if not quiet:
         total, longest = sum(map(len, packets)), max(map(len, packets))
+        if isinstance(source, bytes) and total > LONGER * len(source):
+            say(
+                f"note: the file has {len(source)} bytes; packets of the picture itself, with --size, "
+                "would have no more than are asked for"
+            )
         say(f"{target}: {total} bytes in {len(packets)} packets of at most {longest}")
 
 
@@ -97,37 +111,60 @@ def _load(path: str) -> bytes | Picture:
     """The bytes of a wisp file, or a picture."""
     try:
         data, _ = read_wisp(path)
+    except BitstreamError:
+        raise  # a packet, or damaged text: no picture either
     except CodecError:
         return open_image(path)  # which says what is wrong with the name
     return data if has_signature(data) else open_image(path)
 
 
-def _check_directory(path: str, force: bool) -> list[Path]:
-    """Packets that are in the output directory already, to be replaced."""
+def _check_directory(path: str, force: bool, source: str) -> list[Path]:
+    """Packets that are in the output directory already, to be replaced. Other files are not touched."""
     folder = Path(path)
     if os.path.lexists(folder) and not folder.is_dir():
         raise UsageError(f"expected a directory for the packets, found the file {path!r}; name another")
-    old = sorted(p for p in folder.glob("*") if _NUMBERED.fullmatch(p.name)) if folder.is_dir() else []
-    if old and not force:
+    named = sorted(p for p in folder.glob("*") if _NUMBERED.fullmatch(p.name)) if folder.is_dir() else []
+    for place in named:
+        if same_file(str(place), source):
+            raise UsageError(f"expected a directory without the input, found {source!r} in it; name another")
+        if not _holds_packets(place):
+            raise UsageError(
+                f"expected a directory without other files named like packets, found {place.name!r} in {path!r}, which "
+                "is none; name another"
+            )
+    if named and not force:
         raise UsageError(
-            f"expected a directory without packets, found {old[0].name!r} in {path!r}; name another, or replace "
+            f"expected a directory without packets, found {named[0].name!r} in {path!r}; name another, or replace "
             "them with -f"
         )
-    return old
+    return named
+
+
+def _holds_packets(path: Path) -> bool:
+    return path.is_file() and all(has_packet_signature(data) for data in _read(path))
 
 
 def _write(packets: list[bytes], folder: str, old: list[Path], text: bool) -> None:
+    """Write all packets; then remove old ones that would stay among them."""
     try:
         os.makedirs(folder, exist_ok=True)
-        for path in old:  # of a picture in more packets, the last ones would stay among the new ones
-            path.unlink()
     except OSError as fault:
         raise UsageError(
             f"expected a directory to write to, found: {fault.strerror} at {folder!r}; choose another"
         ) from fault
+    written = set()
     for number, packet in enumerate(packets, 1):
         name = f"{number:04}{TEXT_SUFFIX if text else SUFFIX}"
         write_output(str(Path(folder) / name), armoured(packet) if text else packet)
+        written.add(name)
+    for path in old:
+        if path.name not in written:
+            try:
+                path.unlink()
+            except OSError as fault:
+                raise CodecError(
+                    f"cannot remove the old packet {str(path)!r}: {fault.strerror}; remove it yourself"
+                ) from fault
 
 
 def _join(
@@ -142,16 +179,12 @@ def _join(
     kind = "png" if target == STREAM else format_of(target)
     check_output(target, force)
     if confidence is not None:
-        map_kind = format_of(confidence)
-        if confidence == target:
-            raise UsageError(
-                f"expected another name for the confidence map, found {target!r} for both outputs"
-            )
-        check_output(confidence, force)
+        check_map(confidence, target, force)
     packets = [packet for source in sources for file in _files(source) for packet in _read(file)]
     full = unpacketize(packets, picture_id=_number(picture), model=model, threads=threads)
     outputs = [(target, encode_picture(full.image, kind, generated=full.generated))]
     if confidence is not None:
+        map_kind = "png" if confidence == STREAM else format_of(confidence)
         outputs.append((confidence, encode_picture(confidence_map(full), map_kind)))
     for path, data in outputs:
         write_output(path, data)
@@ -188,17 +221,35 @@ def _read(path: Path) -> list[bytes]:
             f"{str(path)!r}: expected a packet to read, found: {reason}; check the name"
         ) from fault
     starts = [found.start() for found in _TEXT.finditer(data)]
-    if not starts or data[: starts[0]].strip(b"\xef\xbb\xbf \t\r\n"):
+    if not starts or not _is_text(data):
         return [data[: MAX_MTU + 1]]
     return [_unwrapped(data[a:b]) for a, b in zip(starts, [*starts[1:], len(data)], strict=True)]
 
 
-def _unwrapped(text: bytes) -> bytes:
-    """What a text holds; a damaged one stays as it is, and is dropped with the damaged packets."""
+def _is_text(data: bytes) -> bool:
+    """Whether it is UTF-8: what a chat or mail program saved, perhaps with names and times between the packets."""
     try:
-        return from_text(text.decode("utf-8", errors="replace"))
-    except WispError:
-        return text
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unwrapped(text: bytes) -> bytes:
+    """What a text holds; a damaged one stays as it is, and is dropped with the damaged packets.
+
+    The text goes on to the next packet: through line breaks, which armour may have, or a chat's other words, which
+    are no part of it. So what makes a sound packet is taken: all of it, or its first line.
+    """
+    found = []
+    for part in (text, text.split(b"\n", 1)[0]):
+        try:
+            found.append(from_text(part.decode("utf-8", errors="replace")))
+            unpack_packet(found[-1])
+        except WispError:
+            continue
+        return found[-1]
+    return found[0] if found else text
 
 
 def _report(full: PacketReconstruction, target: str) -> None:

@@ -58,6 +58,8 @@ def write_packets(codec: TokenPyramidCodec, picture: Picture, num_bytes: int, mt
 def split_file(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid, mtu: int) -> list[bytes]:
     """The tokens of a file, all of them, in about as few packets of at most `mtu` bytes as will do.
 
+    The packet with the deepest regions decides how many, so the others may be far from full.
+
     Raises:
         UsageError: not even one packet a region is enough.
     """
@@ -141,14 +143,21 @@ def _smallest_size(codec: TokenPyramidCodec, proposal: Proposal, header: Header,
     """
     pyramid = proposal.analysed.tokens
     flat = replace(pyramid, grain_map=np.ones_like(pyramid.grain_map))
-    for count in range(1, min(MAX_NUM_PACKETS, pyramid.shape.num_regions) + 1):
+    most = min(MAX_NUM_PACKETS, pyramid.shape.num_regions)
+
+    def longest(count: int) -> int:
         parts = [codec.entropy_model.write(part).data for part in _deal(flat, count)]
-        longest = max(map(len, parts)) + packet_overhead(header, count)
-        if longest <= mtu:
-            return max(count * longest, (count - 1) * mtu + 1)
-    raise UsageError(
-        f"expected packets of at least {longest} bytes for this picture, found {mtu}; raise the mtu"
-    )
+        return max(map(len, parts)) + packet_overhead(header, count)
+
+    if longest(most) > mtu:
+        raise UsageError(
+            f"expected packets of at least {longest(most)} bytes for this picture, found {mtu}; raise the mtu"
+        )
+    low, high = 0, most  # packets get shorter as they get more, but for a byte here and there
+    while high - low > 1:
+        count = (low + high) // 2
+        low, high = (low, count) if longest(count) <= mtu else (count, high)
+    return max(high * longest(high), (high - 1) * mtu + 1)
 
 
 def _pack(header: Header, payloads: list[bytes]) -> list[bytes]:

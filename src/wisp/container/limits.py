@@ -5,7 +5,9 @@ Every limit is compared with a declared number before anything of that size is a
 
 from __future__ import annotations
 
-from wisp.errors import LimitExceeded
+from numbers import Integral
+
+from wisp.errors import LimitExceeded, UsageError
 
 MAX_PIXELS = 178_956_970
 """Default limit of width * height: the size above which Pillow refuses an image, too."""
@@ -32,6 +34,11 @@ CHECK_NUM_BYTES = 2
 """The CRC-16 that ends a file."""
 
 
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number, numpy's included; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def check_pixels(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
     """Refuse a picture of more than `max_pixels` pixels.
 
@@ -42,7 +49,10 @@ def check_pixels(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
 
     Raises:
         LimitExceeded: width * height is above `max_pixels`.
+        UsageError: `max_pixels` is no whole number from 1 up.
     """
+    if not is_whole(max_pixels) or max_pixels < 1:
+        raise UsageError(f"expected max_pixels as a whole number from 1 up, found {max_pixels!r}")
     if width * height > max_pixels:
         raise LimitExceeded(
             f"expected at most {max_pixels:,} pixels, the header declares {width} x {height} = "

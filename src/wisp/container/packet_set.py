@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wisp.container.limits import MAX_PIXELS
+from wisp.container.limits import MAX_PIXELS, is_whole
 from wisp.container.packet import Packet, unpack_packet
 from wisp.errors import BitstreamError, MixedPackets, UsageError
 from wisp.types import DroppedPacket
@@ -43,10 +43,12 @@ def sort_packets(
         picture_id: which picture is meant; None if there should be one only.
 
     Raises:
-        UsageError: nothing was given.
+        UsageError: nothing was given, or `picture_id` is no whole number from 0 to 65535.
         MixedPackets: sound packets of more than one picture, and `picture_id` does not choose one.
         BitstreamError: no packet is sound; the kind of the first fault.
     """
+    if picture_id is not None and (not is_whole(picture_id) or not 0 <= picture_id <= 0xFFFF):
+        raise UsageError(f"expected picture_id as a whole number from 0 to 65535, found {picture_id!r}")
     sound: dict[bytes, tuple[int, Packet]] = {}
     faults: list[tuple[int, BitstreamError]] = []
     dropped: list[DroppedPacket] = []
