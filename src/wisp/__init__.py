@@ -10,7 +10,9 @@ full  = wisp.unpacketize(parts[3:])         # any of them will do
 
 from __future__ import annotations
 
-from wisp.api import compress, decompress, from_text, open_image, read_info, reconstruct, to_text
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from wisp.errors import (
     BitstreamError,
     BudgetError,
@@ -29,8 +31,11 @@ from wisp.errors import (
     UsageError,
     WispError,
 )
-from wisp.packets import packetize, unpacketize
-from wisp.types import DroppedPacket, ImageInfo, PacketReconstruction, Reconstruction
+
+if TYPE_CHECKING:
+    from wisp.api import compress, decompress, from_text, open_image, read_info, reconstruct, to_text
+    from wisp.packets import packetize, unpacketize
+    from wisp.types import DroppedPacket, ImageInfo, PacketReconstruction, Reconstruction
 
 __version__ = "0.1.0"
 
@@ -66,3 +71,23 @@ __all__ = [
     "to_text",
     "unpacketize",
 ]
+
+# What stands on numpy and Pillow is loaded when it is first asked for, so that `import wisp` costs a program nothing.
+_HOMES = {
+    "wisp.api": ("compress", "decompress", "from_text", "open_image", "read_info", "reconstruct", "to_text"),
+    "wisp.packets": ("packetize", "unpacketize"),
+    "wisp.types": ("DroppedPacket", "ImageInfo", "PacketReconstruction", "Reconstruction"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            value = getattr(import_module(home), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -72,7 +71,7 @@ def _write(path: Path, data: bytes) -> None:
 
     # A short random name: one derived from the target's could exceed the 255 bytes that most systems allow.
     # Made with os.open and not with tempfile, whose files are private to the user whatever the umask says.
-    part = target.parent / f".wisp-{secrets.token_hex(8)}.part"
+    part = target.parent / f".wisp-{os.urandom(8).hex()}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(part, flags, 0o666)
     try:

@@ -8,7 +8,6 @@ What they must give for a fixed map of tokens is compared when a level is first 
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -138,6 +137,8 @@ class MaskedPrior:
             planes.append(((37 * y + 101 * x + 59 * g + 7 * x * y) % (NOT_SENT + 1)).astype(np.int32))
         depths = (planes[level][0] % (sum(self.groups) + 1)).astype(np.int32)
         features = self.features(level, planes[level], depths, self.context(planes[:level]))
+        import hashlib  # loads OpenSSL, which `import wisp` can do without
+
         digest = hashlib.sha256()
         first = sum(self.groups[:level])
         for place in range(first, first + self.groups[level]):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from wisp.atomic import write_bytes_atomic
 from wisp.errors import ImageError, UsageError
@@ -133,6 +133,8 @@ def _metadata(name: str, generated: bool, exif: bytes | None) -> dict[str, Any]:
     xmp = reconstruction_xmp(generated)
     options: dict[str, Any] = {}
     if name == "png":
+        from PIL import PngImagePlugin  # one format's, which `import wisp` can do without
+
         chunks = PngImagePlugin.PngInfo()
         chunks.add_itxt("XML:com.adobe.xmp", xmp)
         options["pnginfo"] = chunks

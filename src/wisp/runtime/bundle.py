@@ -10,7 +10,6 @@ card.md          how it was trained, on what, and its limits
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 import zlib
@@ -119,6 +118,8 @@ class Bundle:
         wanted = self.config.files.get(name)
         if wanted is None or not path.is_file():
             raise ModelMismatch(f"expected {name} in bundle {self.folder}, found none; reinstall the model")
+        import hashlib  # loads OpenSSL, which `import wisp` can do without
+
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != wanted:
