@@ -43,11 +43,11 @@ def test_the_runtime_works_without_torch(tiny_model: Path) -> None:
 
 
 def test_import_is_light() -> None:
-    code = (
-        "import sys, wisp; print([m for m in ('torch', 'onnxruntime', 'rich', 'typer') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    heavy = ("torch", "onnxruntime", "rich", "typer")
+    for before, more in (("", ("numpy", "PIL")), ("wisp.compress;", ())):
+        code = f"import sys, wisp; {before} print([m for m in {heavy + more} if m in sys.modules])"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]"
 
 
 def test_public_surface() -> None:
