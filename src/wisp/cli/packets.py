@@ -77,7 +77,7 @@ def packets_command(
         given = {"--size": size is not None, "--mtu": mtu is not None, "--text": text}
         if any(given.values()):
             names = " and ".join(name for name, is_given in given.items() if is_given)
-            raise UsageError(f"expected --join without {names}, found both; leave one out")
+            raise UsageError(f"expected {names} without --join, found both; leave one out")
         full = _join(sources, target, picture, confidence, model, threads, force)
         if not quiet:
             _report(full, target)
