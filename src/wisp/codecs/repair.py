@@ -1,4 +1,4 @@
-"""What stands in for regions of which nothing arrived."""
+"""What stands in for regions of which nothing arrived: error concealment, on tokens."""
 
 from __future__ import annotations
 
