@@ -17,7 +17,7 @@ from wisp.errors import ModelMismatch
 from wisp.runtime.bundle import Bundle
 from wisp.runtime.codebooks import read_codebooks
 from wisp.train.graph import GraphWriter, pixel_unshuffle_weight
-from wisp.train.networks import TokenPyramid
+from wisp.train.networks import LatentHead, TokenPyramid
 from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import ModelConfig
 from wisp.train.transforms_onnx import write_analysis, write_synthesis
@@ -59,7 +59,9 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
         wanted = write(writer, network)
         found = onnx.load_model_from_string(bundle.verified(name).read_bytes())
         if [n.op_type for n in found.graph.node] != [n.op_type for n in wanted.graph.node]:
-            raise ModelMismatch(f"expected {name} of {bundle.folder} to be built as the recipe says, found another")
+            raise ModelMismatch(
+                f"expected {name} of {bundle.folder} to be built as the recipe says, found another"
+            )
         stored = {part.name: numpy_helper.to_array(part) for part in found.graph.initializer}
         for layer, weight, bias in writer.layers:
             _restore(layer, stored[weight], stored[bias], layer is network.analysis.stem, name)
@@ -77,9 +79,8 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
         module.ema_counts.fill_(1.0)
         module.ema_sums.copy_(codewords)
         module.initialised.fill_(True)
-        norm = head.norm
-        assert isinstance(norm, nn.Module)
-        norm.initialised.fill_(True)
+        assert isinstance(head, LatentHead)
+        head.norm.initialised.fill_(True)
     return network.eval()
 
 

@@ -17,42 +17,27 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from wisp.errors import UsageError
+from wisp.runtime.bundle import Bundle
 from wisp.train import parallel
 from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import busyness, sample_depths
 from wisp.train.environment import environment
 from wisp.train.feature_loss import FeatureLoss, random_window
+from wisp.train.from_bundle import network_of_bundle
 from wisp.train.lattice_loss import lattice_power
+from wisp.train.moving_average import update_average
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import load_preview, preview_psnr
+from wisp.train.rate_training import RateTraining
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
+from wisp.train.schedule import learning_rate
 
 _Module = TypeVar("_Module", bound=nn.Module)
 OUTLIER = 4.0  # times the usual error: from here on a crop weighs no more
 WILD = 8.0  # times the usual length of the gradient: such a step is skipped
 BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
-
-
-def learning_rate(stage: StageConfig, progress: float) -> float:
-    """Linear warm-up over the first 2 % of the stage, then a cosine to final_lr_ratio; progress in 0..1."""
-    warm = min(1.0, progress / 0.02 + 1e-3)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    return stage.learning_rate * warm * (stage.final_lr_ratio + (1 - stage.final_lr_ratio) * cosine)
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Exponential moving average of the parameters that learn; buffers (codebooks average themselves) are copied.
-
-    Frozen ones are left alone: even a mean of equals may turn -0 into 0, and so change an exported file.
-    """
-    pairs = zip(average.parameters(), model.parameters(), strict=True)
-    learning = [(ours, theirs) for ours, theirs in pairs if theirs.requires_grad]
-    torch._foreach_lerp_([ours for ours, _ in learning], [theirs for _, theirs in learning], 1 - decay)
-    for ours, theirs in zip(average.buffers(), model.buffers(), strict=True):
-        ours.copy_(theirs)
 
 
 def _channels_last(module: _Module) -> _Module:
@@ -80,10 +65,16 @@ class Trainer:
         )
         self.rank = parallel.start(self.device)
         torch.manual_seed(recipe.seed)
-        self.model = _channels_last(TokenPyramid(recipe.model).to(self.device))
+        network = TokenPyramid(recipe.model)
+        if options.start is not None:
+            network = network_of_bundle(Bundle(options.start), recipe.model)
+        self.model = _channels_last(network.to(self.device))
         parallel.follow_first((*self.model.parameters(), *self.model.buffers()))
         torch.manual_seed(recipe.seed + 1000 * self.rank)  # from here on every process draws its own
         self.average = deepcopy(self.model).requires_grad_(False)
+        self.rate: RateTraining | None = None
+        if any(s.rate_weight for s in recipe.stages):
+            self.rate = RateTraining(recipe.model, self.device)
         self.progress = Progress()
         self.features = self.fine_features = None
         if options.weights is not None:
@@ -115,6 +106,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.rate is not None and state.get("rate"):
+            self.rate.load_state_dict(state["rate"])
         for group in self.optimizer.param_groups:
             group["betas"] = BETAS
         self.sampler.random.bit_generator.state = state["sampler"]
@@ -134,6 +127,7 @@ class Trainer:
             average=self.average,
             optimizer=self.optimizer,
             progress=self.progress,
+            rate=self.rate.state_dict() if self.rate is not None else {},
             recipe=json.loads(json.dumps(asdict(self.recipe))),
             sampler_state=dict(self.sampler.random.bit_generator.state),
         )
@@ -155,6 +149,11 @@ class Trainer:
             commitment = torch.stack([level.commitment for level in levels]).mean()
             total = stage.mse_weight * relative + stage.commitment_weight * commitment
             parts["commitment"] = float(commitment.detach())
+            if stage.rate_weight and self.rate is not None:
+                with torch.autocast(device_type=self.device.type, enabled=False):
+                    bits = self.rate.bits(levels, self.model.quantizers, depth.to(self.device))
+                parts["bpp"] = float(bits.mean().detach()) / x[0, 0].numel()
+                total = total + stage.rate_weight * (bits / self._usual(base, bits.detach(), "bits ")).mean()
             if stage.lattice_weight:
                 power = (lattice_power(x, x_hat) / usual).mean()
                 total = total + stage.lattice_weight * power
@@ -193,6 +192,8 @@ class Trainer:
         loss, parts = self.loss(x, stage)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if stage.rate_weight and self.rate is not None:
+            self.rate.step()
         parallel.average_gradients(self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         usual_norm = self.progress.usual.get("norm", float(norm))
