@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from wisp.allocation.benefit import INVISIBLE, distortion_curve, region_weights
 from wisp.allocation.lagrange import Demand, allocate, grain_bits, shrink
+from wisp.allocation.remainder import adjust
 from wisp.allocation.roi import roi_weights
 from wisp.errors import UsageError
 
@@ -127,3 +128,28 @@ def test_roi_weights() -> None:
         roi_weights(mask, 96, 64, 32, 8.0)
     with pytest.raises(UsageError, match="strength"):
         roi_weights(mask, 64, 96, 32, 0.5)
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 999), st.floats(-400, 400), st.floats(0, 40))
+@settings(max_examples=80, deadline=None)
+def test_adjusting_keeps_its_limit(rows: int, columns: int, seed: int, bits: float, slack: float) -> None:
+    d = demand(rows, columns, seed)
+    cumulative = d.cumulative_bits()
+    start = np.random.default_rng(seed).integers(1, N + 1, (rows, columns)).astype(np.uint8)
+    limit = d.total_bits(start, cumulative) + bits
+    depths = adjust(d, start, bits, slack)
+    spent = d.total_bits(depths, cumulative)
+    assert depths.min() >= 1
+    assert depths.max() <= N
+    assert spent <= limit or (depths == 1).all()
+
+
+def test_exchanges_come_close_where_single_steps_do_not() -> None:
+    d = demand(4, 5, 3)
+    start = np.full((4, 5), 3, np.uint8)
+    cumulative = d.cumulative_bits()
+    for bits in (10.0, 33.0, 57.0):
+        for slack in (1000.0, 2.0):
+            left = bits + d.total_bits(start, cumulative)
+            left -= d.total_bits(adjust(d, start, bits, slack), cumulative)
+            assert 0 <= left <= slack

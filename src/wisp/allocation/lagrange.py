@@ -72,7 +72,7 @@ def grain_bits(depths: DepthArray, map_bits: FloatArray) -> FloatArray:
     return out
 
 
-def _map_costs(depths: DepthArray, map_bits: FloatArray) -> FloatArray:
+def map_costs(depths: DepthArray, map_bits: FloatArray) -> FloatArray:
     """(N, rows, cols): bits that the grain map costs at and around a region, for each depth 1..N it may take."""
     left, up = neighbours(depths)
     symbols = depths.astype(np.intp) - 1
@@ -98,7 +98,7 @@ def choose_depths(
     depths = (base.argmin(0) + MIN_DEPTH).astype(np.uint8) if start is None else start.copy()
     rows, columns = np.indices(depths.shape)
     for sweep in range(2 * SWEEPS):
-        best = (base + lmbda * _map_costs(depths, demand.map_bits)).argmin(0) + MIN_DEPTH
+        best = (base + lmbda * map_costs(depths, demand.map_bits)).argmin(0) + MIN_DEPTH
         turn = (rows + columns) % 2 == sweep % 2
         depths[turn] = best[turn]
     return depths
@@ -139,7 +139,7 @@ def allocate(demand: Demand, budget_bits: float) -> DepthArray:
         else:  # not yet between two prices: ever longer steps from the guess
             lmbda = min(low * stride, DEAR) if low > CHEAP else max(high / stride, CHEAP)
             stride *= stride
-    return _spend_rest(demand, cumulative, best, budget_bits, price)
+    return spend_rest(demand, cumulative, best, budget_bits, price)
 
 
 def _guess(
@@ -157,7 +157,7 @@ def _guess(
     return float(np.sqrt(low * high))
 
 
-def _spend_rest(
+def spend_rest(
     demand: Demand,
     cumulative: FloatArray,
     depths: DepthArray,

@@ -15,6 +15,7 @@ BENCHMARKS = {
     "report": "one HTML page of what `run` measured",
     "readme": "the README's figures, out of the results",
     "budgets": "whether a size is kept, and used",
+    "rates": "whether one model meets any rate, and gets better with it",
     "speed": "time and memory",
     "lattice": "whether a periodic pattern is left in the pictures",
     "damage": "what one wrong or missing byte does",

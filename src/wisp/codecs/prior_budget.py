@@ -1,8 +1,8 @@
-"""A byte budget with the masked prior, whose cost of a token depends on what else is sent.
+"""A byte budget met by coding: how long a file really becomes is found by writing it.
 
-The allocation counts with the tables' bits, scaled by what the prior saves of each group on average; how long the
-file really becomes is found by coding it. The ratio of the two hardly changes for one picture, so two or three
-trials come within a percent of the budget.
+The allocation counts with estimates: the tables' bits, scaled by what the prior saves of each group on average if
+there is one. The ratio of real and estimated bits hardly changes from one map of a picture to the next, and less
+the fewer regions differ; so each trial after the first starts from the last map and changes little.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.lagrange import Demand, allocate, shrink
+from wisp.allocation.remainder import adjust
 
-TRIALS = 5
+TRIALS = 6
 FLUSH_BITS = 12  # the coder's flush costs at most 9
-CLOSE = 0.985  # a file that fills so much of its budget is left as it is
-AIM = 0.997  # of the budget, in trials after the first
+SHARE_LEFT = 0.005  # of the budget, or
+BYTES_LEFT = 2  # if that is more: a file that leaves no more than this unused is left as it is
+FAR = 0.04  # of the budget: beyond it, all regions are chosen anew
+AIM = 1 / 3  # of what may be left is aimed at; the estimate may err by as much on either side
 
 Write = Callable[[NDArray[np.uint8]], bytes]
 
@@ -35,32 +38,31 @@ def fit_budget(
 
     If there is none, the smallest file that was found; the caller sees from its size that it does not fit.
     """
-    wanted = 8.0 * (num_bytes - overhead) - FLUSH_BITS
-    asked = wanted
+    unused = max(BYTES_LEFT, int(SHARE_LEFT * num_bytes))
+    aim_bits = 8 * unused * AIM
+    depths = allocate(demand, 8.0 * (num_bytes - overhead) - FLUSH_BITS)
     best: tuple[NDArray[np.uint8], bytes] | None = None
     seen: set[bytes] = set()
     for _ in range(TRIALS):
-        depths = allocate(demand, asked)
-        if depths.tobytes() in seen:
-            break
         seen.add(depths.tobytes())
         data = write(depths)
-        fits = len(data) <= num_bytes
-        if fits and (best is None or len(data) > len(best[1])):
+        spare = num_bytes - len(data)
+        if spare >= 0 and (best is None or len(data) > len(best[1])):
             best = depths, data
-        used = 8.0 * (len(data) - overhead)
-        if (
-            (fits and used >= CLOSE * wanted)
-            or depths.max() <= 1
-            or (fits and depths.min() == demand.num_groups)
-        ):
+        if 0 <= spare <= unused or (spare < 0 and depths.max() <= 1):
             break
-        asked *= AIM * wanted / used
+        estimated = demand.total_bits(depths, demand.cumulative_bits())
+        demand = replace(demand, token_bits=demand.token_bits * (8.0 * (len(data) - overhead) / estimated))
+        if abs(spare) > FAR * num_bytes:
+            nearer = allocate(demand, 8.0 * (num_bytes - overhead) - FLUSH_BITS - aim_bits)
+        else:
+            nearer = adjust(demand, depths, 8.0 * spare - aim_bits, aim_bits)
+        if nearer.tobytes() in seen:
+            break
+        depths = nearer
     if best is not None:
         return best
-    excess = 0
     while len(data) > num_bytes and depths.max() > 1:
-        excess += 1 + (len(data) - num_bytes) // 2
-        depths = shrink(demand, depths, excess)
+        depths = shrink(demand, depths, 1 + (len(data) - num_bytes) // 2)
         data = write(depths)
     return depths, data

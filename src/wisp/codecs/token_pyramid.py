@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
-from wisp.allocation.lagrange import Demand, allocate, choose_depths, shrink
+from wisp.allocation.lagrange import Demand, choose_depths
 from wisp.allocation.roi import check_roi, roi_weights
 from wisp.codecs.masked_prior import MaskedPrior
 from wisp.codecs.prior_budget import fit_budget, with_savings
@@ -123,13 +123,15 @@ class TokenPyramidCodec:
             )
             if is_better:
                 return with_prior
-        depths = self._choose(proposal, target, None if budget is None else budget - overhead)
-        data = self._write(proposal, depths, header, chunks)
-        excess = 0
-        while budget is not None and len(data) > budget and depths.max() > 1:
-            excess += 1 + (len(data) - budget) // 2
-            depths = shrink(proposal.demand, depths, excess)
-            data = self._write(proposal, depths, header, chunks)
+        if budget is None:
+            data = self._write(proposal, self._choose(proposal, target), header, chunks)
+        else:
+            _, data = fit_budget(
+                proposal.demand,
+                budget,
+                overhead,
+                lambda depths: self._write(proposal, depths, header, chunks),
+            )
         if with_prior is not None and len(with_prior) < len(data) and (budget is None or len(data) > budget):
             return with_prior
         return data
@@ -147,7 +149,7 @@ class TokenPyramidCodec:
         assert self.prior_model is not None
         demand = with_savings(proposal.demand, self.prior_model.prior.savings)
         if budget is None:
-            depths = self._choose(proposal, target, None)
+            depths = self._choose(proposal, target)
             data = self._write(proposal, depths, header, chunks)
         else:
             depths, data = fit_budget(
@@ -218,16 +220,13 @@ class TokenPyramidCodec:
             return (ends[0] if reached == 0 else 1,)
         return tuple(ends[min(reached, len(ends) - 2) :][:2])
 
-    def _choose(self, proposal: Proposal, target: Target, payload_bytes: int | None) -> NDArray[np.uint8]:
-        demand = proposal.demand
-        if payload_bytes is not None:
-            return allocate(demand, 8.0 * payload_bytes - 12)  # the coder's flush costs at most 9 bits
+    def _choose(self, proposal: Proposal, target: Target) -> NDArray[np.uint8]:
         assert target.quality is not None
         if target.quality >= 100:
             lmbda = 0.0
         else:
             lmbda = QUALITY_LMBDA_AT_50 * 10 ** ((50 - target.quality) / QUALITY_DECADE)
-        return choose_depths(demand, demand.cumulative_bits(), lmbda)
+        return choose_depths(proposal.demand, proposal.demand.cumulative_bits(), lmbda)
 
     def _write(
         self, proposal: Proposal, depths: NDArray[np.uint8], header: Header, chunks: Sequence[Chunk]
