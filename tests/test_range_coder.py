@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from wisp.entropy.integer_softmax import cumulatives, frequencies
-from wisp.entropy.range_coder import RangeDecoder, RangeEncoder
+from wisp.entropy.range_coder import RangeDecoder, RangeEncoder, StreamEnded
 from wisp.errors import BitstreamError, Truncated
 
 VECTORS = json.loads(
@@ -101,5 +101,10 @@ def test_exhausted_tells_the_first_missing_byte() -> None:
     first = decoder.decode(rows[:6])
     assert first.tolist() == [0, 1, 2, 3, 4, 5]
     assert not decoder.exhausted
-    decoder.decode(rows[6:])
+    with pytest.raises(StreamEnded) as ended:
+        decoder.decode(rows[6:])
+    assert ended.value.symbols.tolist() == [6]  # three more lie in the bytes read ahead
     assert decoder.exhausted
+    with pytest.raises(StreamEnded) as ended:
+        decoder.decode(rows[7:])
+    assert not len(ended.value.symbols)

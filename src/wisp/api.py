@@ -13,6 +13,7 @@ from PIL import Image
 
 from wisp.codecs import ENTRIES, Roi, codec_for_file, codec_for_model
 from wisp.codecs.generation import check_generation, generate, make_generation
+from wisp.codecs.packet_reading import repair_regions
 from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
 from wisp.container.header import Header
 from wisp.errors import BitstreamError, Corrupt, UsageError
@@ -82,6 +83,7 @@ def decompress(
     temperature: float = 1.0,
     top_p: float = 1.0,
     fill_depth: int | None = None,
+    allow_partial: bool = False,
     model: str | Path | None = None,
     max_pixels: int = MAX_PIXELS,
     threads: int | None = None,
@@ -90,7 +92,7 @@ def decompress(
 
     Args:
         data: the whole file.
-        fill, seed, temperature, top_p, fill_depth: as in `reconstruct`.
+        fill, seed, temperature, top_p, fill_depth, allow_partial: as in `reconstruct`.
         model: name of a model, or path of a bundle; default the one that the file names.
         max_pixels: larger pictures are refused before anything is allocated; for files from strangers, set it to
             what you are ready to show.
@@ -108,6 +110,7 @@ def decompress(
         temperature=temperature,
         top_p=top_p,
         fill_depth=fill_depth,
+        allow_partial=allow_partial,
         model=model,
         max_pixels=max_pixels,
         threads=threads,
@@ -122,6 +125,7 @@ def reconstruct(
     temperature: float = 1.0,
     top_p: float = 1.0,
     fill_depth: int | None = None,
+    allow_partial: bool = False,
     model: str | Path | None = None,
     max_pixels: int = MAX_PIXELS,
     threads: int | None = None,
@@ -137,6 +141,9 @@ def reconstruct(
         top_p: above 0, at most 1, in thousandths: only the likeliest tokens that together have this share are drawn.
         fill_depth: groups of the order to which every region is filled; default the end of the coarsest level that
             is not whole everywhere.
+        allow_partial: of a file that was cut behind its grain map, show what arrived; the result says `partial`, and
+            is not verified. Regions of which nothing arrived are filled as with lost packets. Whole files are not
+            affected.
         max_pixels: larger pictures are refused before anything is allocated.
 
     Raises:
@@ -149,19 +156,24 @@ def reconstruct(
     codec = codec_for_file(file.header.model_number, model, threads)
     if chosen is Fill.generate:
         check_generation(codec.bundle, options)
-    received = codec.decode_tokens(file)
+    received, is_whole = codec.decode_arrived(file) if allow_partial else (codec.decode_tokens(file), True)
     alpha = _unpack_alpha(file.chunks, file.header)
     shown, num_generated = received, 0
     if chosen is Fill.generate and codec.prior_model is not None:
         filled = generate(codec.prior_model, received, options)
         shown, num_generated = filled.pyramid, filled.num_generated
+    elif not received.grain_map.all():
+        repaired = repair_regions(codec, received, received.grain_map > 0)
+        shown, num_generated = repaired.pyramid, repaired.num_generated
     image = _as_image(codec.synthesise(file, shown), file.header.greyscale)
     if alpha is not None:
         image.putalpha(alpha)
     exif = next((c.data for c in file.chunks if c.type == ChunkType.EXIF), None)
     info = read_info(data, max_pixels=max_pixels)
     confidence = codec.confidence(received)
-    return Reconstruction(image, confidence, info, exif, fill=chosen, num_generated=num_generated)
+    return Reconstruction(
+        image, confidence, info, exif, not is_whole, chosen, num_generated, verified=is_whole
+    )
 
 
 def read_info(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:

@@ -8,7 +8,8 @@
 
 Options of `save`: size, bpp, quality, roi (a picture or array), roi_strength, model, threads, alpha ("keep"
 by default, or "white"), exif (bytes or `PIL.Image.Exif`; nothing is kept unless it is given). Everything else
-that Pillow passes on is ignored, as its own formats do.
+that Pillow passes on is ignored, as its own formats do. Files that were cut are shown as far as they go where
+`PIL.ImageFile.LOAD_TRUNCATED_IMAGES` is set.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class WispImageFile(ImageFile.ImageFile):
                     model=_decoding.model,
                     threads=_decoding.threads,
                     max_pixels=self.width * self.height,
+                    allow_partial=ImageFile.LOAD_TRUNCATED_IMAGES,
                 )
             except Truncated as fault:
                 raise OSError(f"image file is truncated: {fault}") from fault

@@ -68,6 +68,7 @@ class Reconstruction:
         info: what the file says.
         exif: EXIF block that the file carries, or None.
         partial: the file was cut, and what arrived was decoded.
+        verified: the check at the end agreed. Of a cut file there is none to compare: damage in what arrived may show.
         fill: what was asked for where nothing was sent. `confidence` counts what was received in either case.
         num_generated: tokens that were made up: 0 unless `fill` is `Fill.generate`, or regions got lost on the way.
     """
@@ -79,6 +80,7 @@ class Reconstruction:
     partial: bool = False
     fill: Fill = Fill.smooth
     num_generated: int = 0
+    verified: bool = True
 
     @property
     def generated(self) -> bool:

@@ -16,6 +16,7 @@ from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOptio
 from wisp.codecs.generation import make_generation
 from wisp.errors import UsageError
 from wisp.imaging import encode_picture, format_of
+from wisp.rate import parse_size
 from wisp.types import Fill, Reconstruction
 
 _DEFAULT_FORMAT = "png"
@@ -56,6 +57,17 @@ def decompress_command(
     fill_depth: Annotated[
         int | None, typer.Option(metavar="D", help="How many groups of tokens every region is filled to.")
     ] = None,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Of a file that was cut, show what arrived.")
+    ] = False,
+    num_bytes: Annotated[
+        str | None,
+        typer.Option(
+            "--bytes",
+            metavar="BYTES",
+            help="Read only the first so many, such as 500 or 2kB; show what they hold.",
+        ),
+    ] = None,
     confidence: Annotated[
         str | None,
         typer.Option(metavar="MAP", help="Also write how much of each region was received, white for all."),
@@ -73,6 +85,8 @@ def decompress_command(
     options = _generation(fill, seed=seed, temperature=temperature, top_p=top_p, fill_depth=fill_depth)
     if format is not None:
         _check_format(format)
+    limit = None if num_bytes is None else parse_size(num_bytes)
+    partly = allow_partial or limit is not None
     jobs = plan_jobs(paths, f".{format or _DEFAULT_FORMAT}".lower())
     if confidence is not None:
         _check_confidence(confidence, jobs, force)
@@ -80,10 +94,13 @@ def decompress_command(
     def work(job: Job) -> None:
         kind = format or (_DEFAULT_FORMAT if job.target == STREAM else format_of(job.target))
         check_output(job.target, force)
-        data, _ = read_wisp(job.source)
+        data, _ = read_wisp(job.source, limit)
         with naming(job.source):
-            full = reconstruct(data, fill=fill, model=model, threads=threads, **options)
-        outputs = [(job.target, encode_picture(full.image, kind, generated=full.generated, exif=full.exif))]
+            full = reconstruct(data, fill=fill, allow_partial=partly, model=model, threads=threads, **options)
+        encoded = encode_picture(
+            full.image, kind, generated=full.generated, partial=full.partial, exif=full.exif
+        )
+        outputs = [(job.target, encoded)]
         if confidence is not None:
             kind = _DEFAULT_FORMAT if confidence == STREAM else format_of(confidence)
             outputs.append((confidence, encode_picture(confidence_map(full), kind)))
@@ -95,6 +112,8 @@ def decompress_command(
             line = (
                 f"{name}: {full.info.width}x{full.info.height}, {received:.0%} of the finest detail was sent"
             )
+            if full.partial:
+                line = f"{line} and arrived in {full.info.num_bytes} bytes; the rest is missing, nothing is verified"
             say(f"{line}, {full.num_generated} tokens were made up" if full.generated else line)
 
     run_jobs(jobs, work, quiet)

@@ -21,9 +21,10 @@ _PREFIX_NUM_BYTES = 64
 _TEXT_PREFIX = b"wisp:"
 
 
-def read_wisp(path: str) -> tuple[bytes, bool]:
+def read_wisp(path: str, limit: int | None = None) -> tuple[bytes, bool]:
     """The bytes of a wisp file, taken out of its text armour if it has one, and whether it had.
 
+    With `limit`, the first so many of them; no more is read than is needed.
     A file that begins like neither is not read to its end: the few bytes that are returned are enough for
     whoever unpacks them to say what they are.
 
@@ -36,7 +37,11 @@ def read_wisp(path: str) -> tuple[bytes, bool]:
         with _opened(path) as stream:
             prefix = stream.read(_PREFIX_NUM_BYTES)
             is_text = _begins_like_text(prefix)
-            data = prefix + stream.read() if is_text or has_signature(prefix) else prefix
+            data = prefix
+            if is_text or (has_signature(prefix) and limit is None):
+                data += stream.read()
+            elif has_signature(prefix) and limit is not None:
+                data += stream.read(max(0, limit - len(prefix)))
     except (OSError, ValueError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) else str(fault)
         raise CodecError(
@@ -47,7 +52,7 @@ def read_wisp(path: str) -> tuple[bytes, bool]:
         raise NotWisp(
             f"{path!r}: expected a wisp file, found a packet; join packets by `wisp packets --join`"
         )
-    return data, is_text
+    return data[:limit], is_text
 
 
 @contextmanager

@@ -182,7 +182,7 @@ def _join(
         check_map(confidence, target, force)
     packets = [packet for source in sources for file in _files(source) for packet in _read(file)]
     full = unpacketize(packets, picture_id=_number(picture), model=model, threads=threads)
-    outputs = [(target, encode_picture(full.image, kind, generated=full.generated))]
+    outputs = [(target, encode_picture(full.image, kind, generated=full.generated, partial=full.partial))]
     if confidence is not None:
         map_kind = "png" if confidence == STREAM else format_of(confidence)
         outputs.append((confidence, encode_picture(confidence_map(full), map_kind)))

@@ -110,7 +110,8 @@ def generate(model: PriorEntropyModel, received: TokenPyramid, options: Generati
         fold = shape.fold(level)
         known = np.full((count, *shape.plane_shape(level)), NOT_SENT, np.int32)
         context: NDArray[np.float32] | None = None
-        if grain.min() < min(place + count, depth):
+        gaps = (unfold(target > at, fold) & ~received.sent(at, level) for at in range(place, place + count))
+        if any(gap.any() for gap in gaps):
             model.prior.check(level)
             context = model.prior.context(coarser)
         for group in range(count):

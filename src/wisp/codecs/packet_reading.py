@@ -95,8 +95,15 @@ def complete(codec: TokenPyramidCodec, received: Received, repair: Repair | None
     """
     if received.arrived.all():
         return Filled(received.pyramid, 0)
-    shown = (repair or repair_of(codec)).fill(received.pyramid, received.arrived)
-    return Filled(shown, _num_tokens(shown) - _num_tokens(received.pyramid))
+    return repair_regions(codec, received.pyramid, received.arrived, repair)
+
+
+def repair_regions(
+    codec: TokenPyramidCodec, pyramid: TokenPyramid, arrived: NDArray[np.bool_], repair: Repair | None = None
+) -> Filled:
+    """Tokens for the regions that did not arrive, at least one of which (rows, columns) did."""
+    shown = (repair or repair_of(codec)).fill(pyramid, arrived)
+    return Filled(shown, _num_tokens(shown) - _num_tokens(pyramid))
 
 
 def show_packets(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid) -> NDArray[np.uint8]:

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.codecs.masked_prior import LOGIT_LIMIT, MaskedPrior
-from wisp.codecs.pyramid_entropy import Payload, PyramidEntropyModel
+from wisp.codecs.pyramid_entropy import (
+    Exchange,
+    Payload,
+    PyramidEntropyModel,
+    checked_bytes,
+    empty_pyramid,
+)
 from wisp.entropy.context_tables import CHUNK
 from wisp.entropy.integer_softmax import cumulatives, frequencies
 from wisp.entropy.range_coder import TOTAL_BITS, RangeDecoder, RangeEncoder
@@ -24,7 +30,6 @@ from wisp.tokens.stages import stage_map
 
 STRIP = 1 << 15  # positions that a network works on at once: bounds memory for large pictures
 
-Exchange = Callable[[NDArray[np.uint32], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
 Choice = Callable[[NDArray[np.int16], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
 
 
@@ -54,18 +59,16 @@ class PriorEntropyModel:
             encoder.encode(starts.tolist(), freqs[np.arange(len(chosen)), chosen].tolist())
             return tokens
 
-        copy = TokenPyramid(pyramid.shape, tuple(np.zeros_like(p) for p in pyramid.planes), pyramid.grain_map)
-        self._walk(copy, exchange)
-        return Payload(encoder.finish(), _checked(copy))
+        copy = empty_pyramid(pyramid.shape, pyramid.grain_map)
+        self.walk(copy, exchange)
+        return Payload(encoder.finish(), checked_bytes(copy))
 
     def read(self, data: bytes, shape: PyramidShape) -> tuple[TokenPyramid, int, tuple[bytes, ...]]:
         """Decode a payload; as PyramidEntropyModel.read."""
         decoder = RangeDecoder(data)
-        grain = self.tables.read_grain_map(decoder, shape)
-        planes = tuple(np.zeros((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(shape.groups))
-        pyramid = TokenPyramid(shape, planes, grain)
-        self._walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
-        return pyramid, decoder.finish(), _checked(pyramid)
+        pyramid = empty_pyramid(shape, self.tables.read_grain_map(decoder, shape))
+        self.walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
+        return pyramid, decoder.finish(), checked_bytes(pyramid)
 
     def place_bits(self, pyramid: TokenPyramid) -> NDArray[np.float64]:
         """(N,) ideal bits of the sent tokens of every place, without the grain map."""
@@ -80,8 +83,8 @@ class PriorEntropyModel:
             bits[place] += (TOTAL_BITS - np.log2(chosen)).sum()
             return tokens
 
-        copy = TokenPyramid(pyramid.shape, tuple(np.zeros_like(p) for p in pyramid.planes), pyramid.grain_map)
-        self._walk(copy, exchange)
+        copy = empty_pyramid(pyramid.shape, pyramid.grain_map)
+        self.walk(copy, exchange)
         return bits
 
     def _where(self, place: int) -> tuple[int, int]:
@@ -91,11 +94,8 @@ class PriorEntropyModel:
             level += 1
         return level, place
 
-    def _walk(self, pyramid: TokenPyramid, exchange: Exchange) -> None:
-        """Visit every sent token in coding order; `exchange` turns frequencies into tokens, which are filled in.
-
-        exchange(freqs (n, 256), place, turn (h, w) bool, part) is asked for the tokens `part` of the stage `turn`.
-        """
+    def walk(self, pyramid: TokenPyramid, exchange: Exchange) -> None:
+        """Visit every sent token in coding order; `exchange` turns frequencies into tokens, which are filled in."""
         shape = pyramid.shape
         coarser: list[NDArray[np.int32]] = []
         place = 0
@@ -181,14 +181,3 @@ def _inside(window: tuple[slice, slice], rows: slice, shape: tuple[int, ...]) ->
     number = window[0].start + np.arange(shape[0])
     inside: NDArray[np.bool_] = ((number >= rows.start) & (number < rows.stop))[:, None].repeat(shape[1], 1)
     return inside
-
-
-def _checked(pyramid: TokenPyramid) -> tuple[bytes, ...]:
-    """The raw bytes that the file's check covers, in the order of docs/format.md, section 6."""
-    parts = [pyramid.grain_map.tobytes()]
-    for place, level, group in pyramid.shape.order():
-        mask = pyramid.sent(place, level)
-        if not mask.any():
-            break
-        parts.append(pyramid.planes[level][group][mask].tobytes())
-    return tuple(parts)

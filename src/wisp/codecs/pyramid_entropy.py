@@ -8,7 +8,7 @@ frequencies depend on has always been decoded before it, and only integers are i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,10 @@ from wisp.tokens.contexts import Context, context_values
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
 
 TOKENS = 256  # size of every codebook
+
+
+# exchange(freqs (n, 256), place, turn (h, w) bool, part) gives the tokens `part` of those at the positions `turn`.
+Exchange = Callable[[NDArray[np.uint32], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -145,30 +149,23 @@ class PyramidEntropyModel:
             Truncated, Corrupt: as the range decoder finds.
         """
         decoder = RangeDecoder(data)
-        grain = self.read_grain_map(decoder, shape)
-        planes = tuple(np.zeros((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(shape.groups))
-        pyramid = TokenPyramid(shape, planes, grain)
-        checked = [grain.tobytes()]
-        for place, level, group in shape.order():
+        pyramid = empty_pyramid(shape, self.read_grain_map(decoder, shape))
+        self.walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
+        return pyramid, decoder.finish(), checked_bytes(pyramid)
+
+    def walk(self, pyramid: TokenPyramid, exchange: Exchange) -> None:
+        """Visit every sent token in coding order; `exchange` turns frequencies into tokens, which are filled in."""
+        for place, level, group in pyramid.shape.order():
             mask = pyramid.sent(place, level)
             if not mask.any():
-                break
-            tokens = self._read_plane(
-                decoder, place, self._values(pyramid, place, level, mask), int(mask.sum())
-            )
-            planes[level][group][mask] = tokens
-            checked.append(tokens.tobytes())
-        return pyramid, decoder.finish(), tuple(checked)
-
-    def _read_plane(
-        self, decoder: RangeDecoder, place: int, values: list[NDArray[np.intp]], count: int
-    ) -> NDArray[np.uint8]:
-        tokens = np.empty(count, np.uint8)
-        for first in range(0, count, CHUNK):
-            part = slice(first, min(first + CHUNK, count))
-            freqs = self.places[place].frequencies([v[part] for v in values], part.stop - first)
-            tokens[part] = decoder.decode(cumulatives(freqs))
-        return tokens
+                return
+            values = self._values(pyramid, place, level, mask)
+            tokens = np.empty(int(mask.sum()), np.uint8)
+            for first in range(0, len(tokens), CHUNK):
+                part = slice(first, min(first + CHUNK, len(tokens)))
+                freqs = self.places[place].frequencies([v[part] for v in values], part.stop - first)
+                tokens[part] = exchange(freqs, place, mask, part)
+            pyramid.planes[level][group][mask] = tokens
 
     def read_grain_map(self, decoder: RangeDecoder, shape: PyramidShape) -> NDArray[np.uint8]:
         """The depths (rows, columns) uint8 of all regions."""
@@ -180,6 +177,23 @@ class PyramidEntropyModel:
                 left = int(decoder.decode(rows)[0]) + 1
                 padded[row, column] = left
         return padded[1:, 1:].copy()
+
+
+def empty_pyramid(shape: PyramidShape, grain_map: NDArray[np.uint8]) -> TokenPyramid:
+    """Planes to be filled in."""
+    planes = tuple(np.zeros((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(shape.groups))
+    return TokenPyramid(shape, planes, grain_map)
+
+
+def checked_bytes(pyramid: TokenPyramid) -> tuple[bytes, ...]:
+    """The raw bytes that the file's check covers, in the order of docs/format.md, section 6."""
+    parts = [pyramid.grain_map.tobytes()]
+    for place, level, group in pyramid.shape.order():
+        mask = pyramid.sent(place, level)
+        if not mask.any():
+            break
+        parts.append(pyramid.planes[level][group][mask].tobytes())
+    return tuple(parts)
 
 
 def _check_place(

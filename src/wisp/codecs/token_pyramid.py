@@ -17,6 +17,7 @@ from wisp.allocation.benefit import distortion_curve, region_distortions, region
 from wisp.allocation.lagrange import Demand, choose_depths
 from wisp.allocation.roi import check_roi, roi_weights
 from wisp.codecs.masked_prior import MaskedPrior
+from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.prior_budget import fit_budget, with_savings
 from wisp.codecs.prior_entropy import PriorEntropyModel
 from wisp.codecs.proposal import AllocationSettings, Proposal, Roi
@@ -27,7 +28,7 @@ from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated
 from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8, pad_to_multiple, upscale_u8
 from wisp.rate import Target
 from wisp.runtime import Bundle
-from wisp.tokens.pyramid import PyramidShape, TokenPyramid
+from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
 
 QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
 HALF = 0.5  # of the nominal bits up to a level's end: many regions then come near it, and it is worth a probe
@@ -246,15 +247,7 @@ class TokenPyramidCodec:
             Corrupt: there are too many bytes, or the check disagrees.
         """
         header = file.header
-        stride = self.bundle.config.strides[0]
-        shape = PyramidShape(
-            -(-header.working_height // stride),
-            -(-header.working_width // stride),
-            self.bundle.config.strides,
-            self.bundle.config.groups,
-        )
-        data = file.payload + file.check.to_bytes(2, "big")
-        pyramid, wanted, checked = self._model_of(header).read(data, shape)
+        pyramid, wanted, checked = self._model_of(header).read(file.stream, self._shape(header))
         found = len(file.payload)
         if found < wanted:
             raise Truncated(f"expected {wanted} bytes of payload, found {found}; the end is missing")
@@ -267,6 +260,23 @@ class TokenPyramidCodec:
             )
         return pyramid
 
+    def decode_arrived(self, file: WispFile) -> tuple[TokenPyramid, bool]:
+        """The tokens of a file that may have been cut, and whether it is whole; only then they are verified.
+
+        Raises:
+            as `decode_tokens`; Truncated only if nothing can be shown.
+        """
+        try:
+            return self.decode_tokens(file), True
+        except Truncated:
+            model, shape = self._model_of(file.header), self._shape(file.header)
+            return read_partial(self.entropy_model, model, file.stream, shape), False
+
+    def _shape(self, header: Header) -> PyramidShape:
+        strides, groups = self.bundle.config.strides, self.bundle.config.groups
+        rows, columns = (-(-side // strides[0]) for side in (header.working_height, header.working_width))
+        return PyramidShape(rows, columns, strides, groups)
+
     def synthesise(self, file: WispFile, pyramid: TokenPyramid) -> NDArray[np.uint8]:
         """Tokens -> (height, width, 3) uint8 at the original size."""
         header = file.header
@@ -276,6 +286,9 @@ class TokenPyramidCodec:
     def confidence(self, pyramid: TokenPyramid) -> NDArray[np.float32]:
         """(rows, cols): share of each region's tokens that was received rather than left to the network."""
         shape = pyramid.shape
-        received = np.cumsum([0, *(shape.fold(level) ** 2 for _, level, _ in shape.order())])
-        shares: NDArray[np.float32] = (received / received[-1]).astype(np.float32)[pyramid.grain_map]
+        received = np.zeros((shape.rows, shape.columns))
+        for place, level, _ in shape.order():
+            received += sum_over_regions(pyramid.sent(place, level).astype(np.float32), shape.fold(level))
+        total = sum(shape.fold(level) ** 2 for _, level, _ in shape.order())
+        shares: NDArray[np.float32] = (received / total).astype(np.float32)
         return shares

@@ -33,6 +33,11 @@ class WispFile:
     payload: bytes
     check: int
 
+    @property
+    def stream(self) -> bytes:
+        """Everything behind the chunks: payload and check, or what a cut has left of them."""
+        return self.payload + self.check.to_bytes(CHECK_NUM_BYTES, "big")
+
 
 def pack_file(header: Header, chunks: Sequence[Chunk], payload: bytes, check: int) -> bytes:
     """Join the parts of a file.

@@ -10,6 +10,7 @@ knows exactly how long the payload was.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable
 
@@ -34,6 +35,18 @@ def _flush(low: int, range_: int) -> tuple[int, int, int]:
         return 1, step, gap
     step = 1 << 16
     return 2, step, -low % step
+
+
+class StreamEnded(Exception):
+    """A partial decoder's bytes have come to an end; caught by whoever asked for a partial decode.
+
+    Attributes:
+        symbols: (m,) uint8, those of the call that were decoded before.
+    """
+
+    def __init__(self, symbols: NDArray[np.uint8]) -> None:
+        super().__init__("the stream ended")
+        self.symbols = symbols
 
 
 class RangeEncoder:
@@ -81,8 +94,8 @@ class RangeEncoder:
 class RangeDecoder:
     """Bytes in, symbols out. `data` is the payload and whatever follows it in the file.
 
-    With `partial`, missing bytes read as zero and `exhausted` tells when the first was taken; otherwise one
-    is taken so (the flush makes it harmless in a whole file) and a second raises Truncated.
+    With `partial`, nothing is decoded once a byte was needed that is not there: StreamEnded. Otherwise one such byte
+    is taken as zero (the flush makes it harmless in a whole file) and a second raises Truncated.
     """
 
     def __init__(self, data: bytes, *, partial: bool = False) -> None:
@@ -129,13 +142,17 @@ class RangeDecoder:
         Raises:
             Truncated: the payload ends too early.
             Corrupt: no encoder writes these bytes.
+            StreamEnded: the decoder is partial, and the bytes end before the last row.
         """
+        if self._partial and self.exhausted:
+            raise StreamEnded(np.empty(0, np.uint8))
         count, width = cumulatives.shape
         # bisect over a flat memoryview: ten times faster than a numpy search of one row at a time
         flat = memoryview(np.ascontiguousarray(cumulatives).reshape(-1).data)
         symbols = bytearray(count)
         low, range_, code = self._low, self._range, self._code
         base = 0
+        end = len(self._data) if self._partial else sys.maxsize
         for i in range(count):
             unit = range_ >> TOTAL_BITS
             value = code // unit
@@ -152,6 +169,10 @@ class RangeDecoder:
                 range_ <<= 8
             symbols[i] = place - base
             base += width
+            if self._position > end:
+                self._low, self._range, self._code = low, range_, code
+                if i + 1 < count:
+                    raise StreamEnded(np.frombuffer(bytes(symbols[: i + 1]), np.uint8))
         self._low, self._range, self._code = low, range_, code
         return np.frombuffer(bytes(symbols), np.uint8)
 

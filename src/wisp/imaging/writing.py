@@ -66,7 +66,12 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def encode_picture(
-    image: Image.Image, format: str, *, generated: bool = False, exif: bytes | None = None
+    image: Image.Image,
+    format: str,
+    *,
+    generated: bool = False,
+    partial: bool = False,
+    exif: bytes | None = None,
 ) -> bytes:
     """A picture as the bytes of a file.
 
@@ -75,6 +80,7 @@ def encode_picture(
             the format has none (JPEG, BMP, PPM).
         format: png, jpeg (or jpg), webp, avif, tiff (or tif), bmp or ppm, in any case.
         generated: say in the metadata (IPTC digital source type) that a model made up part of the picture.
+        partial: say that the file which the picture was decoded from arrived in part.
         exif: a TIFF block, as `Picture.exif` has it, with or without the prefix "Exif" and two zero bytes.
             Ignored for BMP and PPM, which have no place for it.
 
@@ -95,7 +101,7 @@ def encode_picture(
     kind = _FORMATS[name]
     options = dict(kind.options)
     if kind.metadata:
-        options |= _metadata(name, generated, exif)
+        options |= _metadata(name, reconstruction_xmp(generated, partial), exif)
     buffer = io.BytesIO()
     with quiet_pillow():
         try:
@@ -129,8 +135,7 @@ def save_picture(
     write_bytes_atomic(path, encode_picture(image, chosen, generated=generated, exif=exif))
 
 
-def _metadata(name: str, generated: bool, exif: bytes | None) -> dict[str, Any]:
-    xmp = reconstruction_xmp(generated)
+def _metadata(name: str, xmp: str, exif: bytes | None) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if name == "png":
         from PIL import PngImagePlugin  # one format's, which `import wisp` can do without

@@ -13,6 +13,7 @@ GENERATED_SOURCE: Final = (
 )
 
 _RECEIVED: Final = "Reconstructed by wisp from a compressed file."
+_PARTIAL: Final = "Reconstructed by wisp from a part of a compressed file; nothing vouches for it."
 _GENERATED: Final = (
     "Reconstructed by wisp from a compressed file; a trained model made up some of its detail."
 )
@@ -36,12 +37,13 @@ _PACKET: Final = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 _SOURCE: Final = f"\n   <Iptc4xmpExt:DigitalSourceType>{GENERATED_SOURCE}</Iptc4xmpExt:DigitalSourceType>"
 
 
-def reconstruction_xmp(generated: bool) -> str:
+def reconstruction_xmp(generated: bool, partial: bool = False) -> str:
     """The packet for a picture that wisp decoded.
 
     Args:
         generated: some tokens were not in the file but were made up by a model.
+        partial: what the file holds arrived in part.
     """
-    return _PACKET.format(
-        description=_GENERATED if generated else _RECEIVED, source=_SOURCE if generated else ""
-    )
+    parts = [_PARTIAL if partial else _RECEIVED, _GENERATED]
+    description = " ".join(parts) if generated and partial else parts[generated]
+    return _PACKET.format(description=description, source=_SOURCE if generated else "")
