@@ -57,7 +57,7 @@ def test_the_page_tells_noise_from_worse() -> None:
     page = summary(rows, "lpips_squeeze")
     assert "Of 3 steps" in page
     assert "2 make it worse, 1 by more than the noise" in page
-    assert "* a: 0.02 -> 0.04 bpp, 0.5050 -> 0.6000" in page
+    assert "* a: 0.02 -> 0.04, 0.5050 -> 0.6000" in page
 
 
 def test_a_run_goes_on_where_it_stopped(

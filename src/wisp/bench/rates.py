@@ -23,6 +23,7 @@ from PIL import Image
 from wisp.bench.byte_budget import budget_num_bytes
 from wisp.bench.codec_wisp import WispCodec
 from wisp.bench.metrics.panel import MetricPanel, Reference
+from wisp.bench.more_bytes import NEARLY
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
 from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
@@ -32,7 +33,6 @@ from wisp.errors import BudgetError, UsageError, WispError
 METRIC = "lpips_squeeze"
 SHARE_LEFT = 0.005  # of the budget may be left unused, or
 BYTES_LEFT = 2  # if that is more
-NEARLY = 0.99  # of a budget: the file whose score says how large the noise is
 NOISE_EVERY = 3  # of the scored targets
 ENDLESS = 1 << 40  # bytes: gives the model's largest file
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from wisp.bench.markdown import number, table
+from wisp.bench.more_bytes import mean, more_bytes
 
 Rows = Sequence[dict[str, Any]]
-QUANTILE = 0.95  # of the noise: the size of what chance does
 
 
 def summary(rows: Rows, metric: str) -> str:
@@ -25,7 +24,7 @@ def summary(rows: Rows, metric: str) -> str:
         "",
         f"Kept: {sum(row['kept'] for row in rows)} of {len(rows)}. "
         f"In the span: {len(inside)}, of which met: {sum(row['met'] for row in inside)}. "
-        f"Mean share used there: {number(_mean([r['num_bytes'] / r['budget_num_bytes'] for r in inside]), 5)}, "
+        f"Mean share used there: {number(mean([r['num_bytes'] / r['budget_num_bytes'] for r in inside]), 5)}, "
         f"least: {number(min((r['num_bytes'] / r['budget_num_bytes'] for r in inside), default=None), 5)}.",
         "",
         *table(
@@ -35,7 +34,7 @@ def summary(rows: Rows, metric: str) -> str:
         "",
         *_faults(rows),
         *_spans(rows),
-        *_scores(rows, metric),
+        *more_bytes(rows, "target_bpp", metric),
     ]
     return "\n".join(page) + "\n"
 
@@ -81,42 +80,3 @@ def _spans(rows: Rows) -> list[str]:
         )
     header = ["picture", "largest file, bytes", "bpp", "targets above it", "targets below the smallest"]
     return ["## Where the model ends", "", *table(header, lines), ""]
-
-
-def _scores(rows: Rows, metric: str) -> list[str]:
-    """More bytes against a better score."""
-    scored = [row for row in rows if row["score"] is not None]
-    if not scored:
-        return []
-    noise = sorted(abs(r["score"] - r["nearly_score"]) for r in scored if r["nearly_score"] is not None)
-    rises, steps = [], 0
-    for image in dict.fromkeys(row["image"] for row in scored):
-        mine = [row for row in scored if row["image"] == image]
-        for before, after in itertools.pairwise(mine):
-            steps += 1
-            if after["score"] > before["score"]:
-                rises.append((after["score"] - before["score"], image, before, after))
-    chance = noise[min(len(noise) - 1, int(QUANTILE * len(noise)))] if noise else None
-    above = [rise for rise in rises if chance is not None and rise[0] > chance]
-    page = [
-        f"## More bytes, better {metric}",
-        "",
-        f"Between files of 1 % fewer bytes and the whole the score differs by {number(_mean(noise), 4)} on average; "
-        f"{QUANTILE:.0%} of {len(noise)} differences are below {number(chance, 4)}, which is taken as the noise.",
-        f"Of {steps} steps from one scored target to the next of the same picture, {len(rises)} make it worse, "
-        f"{len(above)} by more than the noise.",
-        "",
-    ]
-    for _, image, before, after in sorted(above, key=lambda rise: -rise[0]):
-        way = f"{before['target_bpp']:.4g} -> {after['target_bpp']:.4g} bpp"
-        page.append(f"* {image}: {way}, {before['score']:.4f} -> {after['score']:.4f}")
-    rates = sorted({row["target_bpp"] for row in scored})
-    lines = []
-    for rate in rates:
-        values = [row["score"] for row in scored if row["target_bpp"] == rate]
-        lines.append([f"{rate:.4g}", number(_mean(values), 4), str(len(values))])
-    return [*page, "", *table(["target, bpp", f"mean {metric}", "pictures"], lines), ""]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

@@ -20,6 +20,7 @@ BENCHMARKS = {
     "lattice": "whether a periodic pattern is left in the pictures",
     "damage": "what one wrong or missing byte does",
     "tiny": "a few hundred bytes beside the best that others do with them",
+    "progressive": "what the beginning of a file shows",
     "packets": "what is left of a picture when packets are lost",
     "repair": "what stands in for lost regions",
     "prior": "bits of the same tokens with tables and with the masked prior",
@@ -41,7 +42,7 @@ def bench_command(
     if name in ("--help", "-h"):
         show("Usage: wisp bench NAME [OPTIONS]")
         for known, answer in BENCHMARKS.items():
-            show(f"  {known:<9} {answer}")
+            show(f"  {known:<11} {answer}")
         return
     if name not in BENCHMARKS:
         raise UsageError(f"expected one of {', '.join(BENCHMARKS)}, found {name!r}; see `wisp bench`")
