@@ -63,7 +63,7 @@ def test_the_page_names_what_gets_worse() -> None:
     page = summary(rows, 0.1)
     assert "3 of 4 lengths" in page
     assert "PSNR falls at 1 of the steps" in page
-    assert "2 make it worse, 1 by more than the noise, at most by 0.0950" in page
+    assert "2 make it worse, 1 by more than the\nnoise, at most by 0.0950" in page
     assert "* a: 3 -> 4, 0.5050 -> 0.6000" in page
 
 

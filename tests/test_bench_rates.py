@@ -56,7 +56,7 @@ def test_the_page_tells_noise_from_worse() -> None:
     rows = [row(0.01, 0.5, 0.51), row(0.02, 0.505, None), row(0.04, 0.6, None), row(0.08, 0.3, None)]
     page = summary(rows, "lpips_squeeze")
     assert "Of 3 steps" in page
-    assert "2 make it worse, 1 by more than the noise" in page
+    assert "2 make it worse, 1 by more than the\nnoise" in page
     assert "* a: 0.02 -> 0.04, 0.5050 -> 0.6000" in page
 
 

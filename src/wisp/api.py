@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.codecs import ENTRIES, Roi, codec_for_file, codec_for_model
+from wisp.codecs.by_hand import compress_by_hand, greys_of_depths, make_granularity, refuse_company
 from wisp.codecs.generation import check_generation, generate, make_generation
 from wisp.codecs.packet_reading import repair_regions
 from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
-from wisp.container.header import Header
-from wisp.errors import BitstreamError, Corrupt, UsageError
+from wisp.container.file import WispFile
+from wisp.errors import UsageError
 from wisp.imaging import Picture, open_picture, to_picture
+from wisp.imaging.alpha_plane import pack_alpha, unpack_alpha
 from wisp.rate import make_target
 from wisp.types import Fill, ImageInfo, Reconstruction
 
@@ -34,6 +36,8 @@ def compress(
     quality: float | None = None,
     roi: ImageLike | None = None,
     roi_strength: float = 8.0,
+    ratios: Sequence[float] | None = None,
+    grain_map: ImageLike | None = None,
     model: str | Path | None = None,
     alpha: Alpha = "white",
     keep_exif: bool = False,
@@ -48,6 +52,10 @@ def compress(
         quality: 0..100 (default 50, if nothing else is given): the size follows the content.
         roi: mask of the picture's shape, white where it matters.
         roi_strength: how many times an error weighs inside the mask, 1..1000.
+        ratios: instead of a size, a bpp or a quality: shares of the picture's area that are sent to the end of each
+            level, finest first, such as (0.1, 0.4, 0.5); regions are ranked by patch entropy. The size follows.
+        grain_map: instead of these: how deep each region is sent, 0 for one group of tokens, 255 for all of them; of
+            the picture's shape in any resolution, or as `Reconstruction.grain_map` has it.
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
@@ -63,6 +71,9 @@ def compress(
         LimitExceeded: too many pixels, or more metadata than a file may hold.
         UsageError: options contradict each other, or are out of range.
     """
+    granularity = make_granularity(ratios, None if grain_map is None else _plane_u8(grain_map, "grain map"))
+    if granularity is not None:
+        refuse_company(granularity, size=size, bpp=bpp, quality=quality, roi=roi)
     target = make_target(size, bpp, quality)
     picture = image if isinstance(image, Picture) else to_picture(image, alpha=alpha, keep_exif=keep_exif)
     codec = codec_for_model(model, threads)
@@ -70,8 +81,10 @@ def compress(
     if picture.exif is not None and keep_exif:
         chunks.append(Chunk(ChunkType.EXIF, picture.exif))
     if picture.alpha_u8 is not None and alpha == "keep":
-        chunks.append(Chunk(ChunkType.ALPHA, _pack_alpha(picture.alpha_u8)))
-    mask = None if roi is None else Roi(_mask_u8(roi), roi_strength)
+        chunks.append(Chunk(ChunkType.ALPHA, pack_alpha(picture.alpha_u8)))
+    if granularity is not None:
+        return compress_by_hand(codec, picture, granularity, chunks)
+    mask = None if roi is None else Roi(_plane_u8(roi, "mask"), roi_strength)
     return codec.compress(picture, target, chunks, mask)
 
 
@@ -157,7 +170,7 @@ def reconstruct(
     if chosen is Fill.generate:
         check_generation(codec.bundle, options)
     received, is_whole = codec.decode_arrived(file) if allow_partial else (codec.decode_tokens(file), True)
-    alpha = _unpack_alpha(file.chunks, file.header)
+    alpha = _alpha_of(file)
     shown, num_generated = received, 0
     if chosen is Fill.generate and codec.prior_model is not None:
         filled = generate(codec.prior_model, received, options)
@@ -172,7 +185,15 @@ def reconstruct(
     info = read_info(data, max_pixels=max_pixels)
     confidence = codec.confidence(received)
     return Reconstruction(
-        image, confidence, info, exif, not is_whole, chosen, num_generated, verified=is_whole
+        image=image,
+        confidence=confidence,
+        info=info,
+        grain_map=greys_of_depths(received.grain_map, received.shape.num_groups),
+        exif=exif,
+        partial=not is_whole,
+        fill=chosen,
+        num_generated=num_generated,
+        verified=is_whole,
     )
 
 
@@ -244,44 +265,23 @@ def _fill(name: Any) -> Fill:
         ) from None
 
 
+def _alpha_of(file: WispFile) -> Image.Image | None:
+    data = next((c.data for c in file.chunks if c.type == ChunkType.ALPHA), None)
+    return None if data is None else unpack_alpha(data, file.header.width, file.header.height)
+
+
 def _as_image(pixels_u8: NDArray[np.uint8], greyscale: bool) -> Image.Image:
     """(H, W, 3) uint8 -> mode RGB or L. In its own function, so that the array ends before alpha is added."""
     image = Image.fromarray(pixels_u8)
     return image.convert("L") if greyscale else image
 
 
-def _mask_u8(roi: ImageLike) -> NDArray[np.uint8]:
-    if isinstance(roi, Image.Image):
-        return np.asarray(roi.convert("L"))
-    array = np.asarray(roi)
+def _plane_u8(plane: ImageLike, what: str) -> NDArray[np.uint8]:
+    if isinstance(plane, Image.Image):
+        return np.asarray(plane.convert("L"))
+    array = np.asarray(plane)
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
     if array.dtype != np.uint8 or array.ndim != 2:
-        raise UsageError(f"expected a mask as uint8 or bool (H, W), found {array.dtype} {array.shape}")
+        raise UsageError(f"expected a {what} as uint8 or bool (H, W), found {array.dtype} {array.shape}")
     return array
-
-
-def _pack_alpha(alpha_u8: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(alpha_u8).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def _unpack_alpha(chunks: tuple[Chunk, ...], header: Header) -> Image.Image | None:
-    data = next((c.data for c in chunks if c.type == ChunkType.ALPHA), None)
-    if data is None:
-        return None
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
-            if opened.size != (header.width, header.height) or opened.mode != "L" or data[24:26] != b"\x08\0":
-                raise Corrupt(
-                    f"expected an alpha plane of {header.width}x{header.height}, 8-bit grey, "
-                    f"found {opened.mode} {opened.width}x{opened.height} of {data[24]} bits; the file is damaged"
-                )
-            opened.load()
-            return Image.fromarray(np.asarray(opened))
-    except BitstreamError:
-        raise
-    except Exception as fault:  # Pillow's decoder raises a dozen kinds for damaged data
-        text = " ".join(str(fault).split())
-        raise Corrupt(f"expected an alpha plane as PNG, found: {text}; the file is damaged") from None

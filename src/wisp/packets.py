@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.codecs import ENTRIES, codec_for_file, codec_for_model
+from wisp.codecs.by_hand import greys_of_depths
 from wisp.codecs.packet_reading import complete, read_packets, show_packets
 from wisp.codecs.packet_writing import split_file, write_packets
 from wisp.container import MAX_PIXELS, unpack_file
@@ -119,6 +120,7 @@ def unpacketize(
             chunks=(),
             has_alpha=False,
         ),
+        grain_map=greys_of_depths(received.pyramid.grain_map, received.pyramid.shape.num_groups),
         partial=len(received.packets) < first.count,
         num_generated=shown.num_generated,
         picture_id=first.picture_id,

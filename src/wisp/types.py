@@ -68,6 +68,8 @@ class Reconstruction:
         info: what the file says.
         exif: EXIF block that the file carries, or None.
         partial: the file was cut, and what arrived was decoded.
+        grain_map: (rows, cols) uint8, how many groups of tokens each region was sent, as `wisp.compress` takes it: 0
+            for one, 255 for all of the model's; at a smaller working scale a region is larger.
         verified: the check at the end agreed. Of a cut file there is none to compare: damage in what arrived may show.
         fill: what was asked for where nothing was sent. `confidence` counts what was received in either case.
         num_generated: tokens that were made up: 0 unless `fill` is `Fill.generate`, or regions got lost on the way.
@@ -76,6 +78,7 @@ class Reconstruction:
     image: Image.Image
     confidence: NDArray[np.float32]
     info: ImageInfo
+    grain_map: NDArray[np.uint8]
     exif: bytes | None = None
     partial: bool = False
     fill: Fill = Fill.smooth

@@ -14,13 +14,18 @@ MAX_STRENGTH = 1000
 
 def check_roi(mask_u8: NDArray[np.uint8], height: int, width: int, strength: object) -> None:
     """Raise UsageError if a mask does not fit a picture, or its strength is out of range; costs nothing."""
-    h, w = mask_u8.shape[:2]
-    if mask_u8.ndim != 2 or not h or not w or abs(h * width - w * height) > max(height, width):
-        raise UsageError(
-            f"expected a mask of the picture's shape, {width}x{height} or the same reduced, found {w}x{h}"
-        )
+    check_shape(mask_u8, height, width, "mask")
     if not (isinstance(strength, Real) and 1 <= float(strength) <= MAX_STRENGTH):
         raise UsageError(f"expected a strength of 1..{MAX_STRENGTH}, found {strength!r}")
+
+
+def check_shape(plane_u8: NDArray[np.uint8], height: int, width: int, what: str) -> None:
+    """Raise UsageError if a plane is empty, or its aspect differs from a picture's by more than a pixel."""
+    h, w = plane_u8.shape[:2]
+    if plane_u8.ndim != 2 or not h or not w or abs(h * width - w * height) > max(height, width):
+        raise UsageError(
+            f"expected a {what} of the picture's shape, {width}x{height} or the same reduced, found {w}x{h}"
+        )
 
 
 def roi_weights(
@@ -42,6 +47,14 @@ def roi_weights(
     bands = np.stack([mask_u8[span].max(0) for span in _spans(len(mask_u8), height, region_side)])
     peak = np.stack([bands[:, span].max(1) for span in _spans(bands.shape[1], width, region_side)], 1)
     return 1 + (strength - 1) * (peak.astype(np.float64) / 255.0)
+
+
+def region_means(
+    plane_u8: NDArray[np.uint8], height: int, width: int, region_side: int
+) -> NDArray[np.float64]:
+    """Plane (h, w) uint8 of a picture's shape -> (rows, columns) means of what each region touches."""
+    bands = np.stack([plane_u8[span].mean(0) for span in _spans(len(plane_u8), height, region_side)])
+    return np.stack([bands[:, span].mean(1) for span in _spans(bands.shape[1], width, region_side)], 1)
 
 
 def _spans(count: int, side: int, region_side: int) -> list[slice]:

@@ -41,9 +41,10 @@ def more_bytes(rows: Sequence[Mapping[str, Any]], column: str, metric: str) -> l
     page = [
         f"## More bytes, better {metric}",
         "",
-        f"With 1 % fewer bytes the score differs by {number(mean(noise), 4)} on average; {QUANTILE:.0%} of {len(noise)}",
-        f"such differences are at most {number(chance, 4)}, which is taken as the noise. Of {steps} steps from one size",
-        f"to the next of the same picture, {len(rises)} make it worse, {len(above)} by more than the noise{most}",
+        f"With 1 % fewer bytes the score differs by {number(mean(noise), 4)} on average; {QUANTILE:.0%} of",
+        f"{len(noise)} such differences are at most {number(chance, 4)}, which is taken as the noise. Of {steps} steps",
+        f"from one size to the next of the same picture, {len(rises)} make it worse, {len(above)} by more than the",
+        f"noise{most}",
         "",
     ]
     for _, image, before, after in sorted(above, key=lambda rise: -rise[0]):

@@ -17,6 +17,7 @@ from wisp.cli.batch import Job, plan_jobs, run_jobs
 from wisp.cli.console import say
 from wisp.cli.files import STREAM, armoured, check_output, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
+from wisp.codecs.by_hand import make_granularity, refuse_company
 from wisp.errors import UsageError
 from wisp.imaging import Picture, format_of
 from wisp.rate import UNITS, make_target
@@ -57,6 +58,19 @@ def compress_command(
     roi_strength: Annotated[
         float, typer.Option(metavar="1..1000", help="How many times an error weighs inside the mask.")
     ] = 8.0,
+    ratios: Annotated[
+        str | None,
+        typer.Option(
+            metavar="F,M,C",
+            help="Shares of the area at fine, medium and coarse granularity, such as 0.1,0.4,0.5.",
+        ),
+    ] = None,
+    grain_map: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAP", help="A picture of the same shape, or of a pixel a region: how deep each is sent."
+        ),
+    ] = None,
     model: ModelOption = None,
     alpha: Annotated[
         AlphaRule, typer.Option(help="Put transparent parts on white, or keep the alpha plane.")
@@ -74,12 +88,15 @@ def compress_command(
     """Compress pictures to wisp files.
 
     One picture goes to OUT, or beside itself with the suffix .wisp if OUT is left out. Several go into a
-    directory. Give one of --size, --bpp and --quality, or none for quality 50.
+    directory. Give one of --size, --bpp and --quality, or none for quality 50; or choose the granularity
+    yourself by --ratios or --grain-map, from which the size follows.
     """
+    shares = None if ratios is None else parse_ratios(ratios)
+    _refuse_company(shares, grain_map, size=size, bpp=bpp, quality=quality, roi=roi)
     make_target(size, bpp, quality)  # contradictions are told before a picture is read
     _refuse_stray_unit(size, paths)
     jobs = plan_jobs(paths, TEXT_SUFFIX if text else SUFFIX)
-    if any(job.source == STREAM for job in jobs) and roi == STREAM:
+    if any(job.source == STREAM for job in jobs) and STREAM in (roi, grain_map):
         raise UsageError("expected one input from stdin, found - for the picture and for the mask")
     mask = None if roi is None else _load_mask(roi)
     keep_exif = Metadata.exif in (keep or [])
@@ -90,6 +107,8 @@ def compress_command(
         quality=quality,
         roi=mask,
         roi_strength=roi_strength,
+        ratios=shares,
+        grain_map=None if grain_map is None else _load_mask(grain_map),
         model=model,
         alpha=alpha.value,
         keep_exif=keep_exif,
@@ -116,6 +135,25 @@ def _refuse_stray_unit(size: str | None, paths: list[str]) -> None:
             raise UsageError(
                 f"expected files, found the unit {path!r}; write --size {size}{path}, without a space"
             )
+
+
+def parse_ratios(text: str) -> tuple[float, ...]:
+    """Shares out of a list with commas.
+
+    Raises:
+        UsageError: a part is no number.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--ratios: expected numbers with commas between, found {text!r}") from None
+
+
+def _refuse_company(shares: tuple[float, ...] | None, grain_map: str | None, **others: object) -> None:
+    """Contradictions and impossible shares, before a picture or a map is read."""
+    granularity = make_granularity(shares, None if grain_map is None else np.zeros((1, 1), np.uint8))
+    if granularity is not None:
+        refuse_company(granularity, **others)
 
 
 def _load_mask(path: str) -> Image.Image:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from PIL import Image
 
-from wisp.api import read_info
+from wisp.api import read_info, reconstruct
 from wisp.cli.console import show
-from wisp.cli.files import naming, read_wisp
-from wisp.cli.options import JsonOption
+from wisp.cli.files import STREAM, check_output, naming, read_wisp, same_file, write_output
+from wisp.cli.grain_picture import bare, overlay
+from wisp.cli.options import ForceOption, JsonOption, ModelOption, ThreadsOption
 from wisp.container import CHECK_NUM_BYTES, FieldValue, header_fields, pack_header, read_header
-from wisp.types import ImageInfo
+from wisp.errors import UsageError
+from wisp.imaging import encode_picture, format_of
+from wisp.types import ImageInfo, Reconstruction
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,32 @@ class FileReport:
 def info_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A wisp file, or its text; - is stdin.")],
     as_json: JsonOption = False,
+    grain_map: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PICTURE", help="Also draw how deep each region was sent, over the decoded picture."
+        ),
+    ] = None,
+    grain_map_raw: Annotated[
+        str | None,
+        typer.Option(metavar="PNG", help="The same, a grey pixel a region, for `compress --grain-map`."),
+    ] = None,
+    model: ModelOption = None,
+    threads: ThreadsOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Show what a file says of itself.
 
-    Nothing is decoded, and no model is needed.
+    Nothing is decoded, and no model is needed, but for the grain map.
     """
-    report = inspect(file)
+    wanted = _wanted_maps(file, grain_map, grain_map_raw, force)
+    data, is_text = read_wisp(file)
+    report = report_of(file, data, is_text)
+    if wanted:
+        with naming(file):
+            full = reconstruct(data, model=model, threads=threads)
+        for path, draw in wanted.items():
+            write_output(path, encode_picture(draw(full), format_of(path)))
     if as_json:
         print(json.dumps(as_table(report), indent=1))
         return
@@ -56,14 +81,32 @@ def info_command(
         show(line)
 
 
-def inspect(path: str) -> FileReport:
-    """Read the front of a file.
+def _wanted_maps(
+    file: str, grain_map: str | None, grain_map_raw: str | None, force: bool
+) -> dict[str, Callable[[Reconstruction], Image.Image]]:
+    """Places for pictures of the grain map, and what draws each; faults are told before the file is read."""
+    wanted: dict[str, Callable[[Reconstruction], Image.Image]] = {}
+    for path, draw in ((grain_map, overlay), (grain_map_raw, bare)):
+        if path is None:
+            continue
+        if path == STREAM or same_file(path, file) or any(same_file(path, other) for other in wanted):
+            raise UsageError(
+                f"expected another name for the grain map, found {path!r}; it needs one of its own"
+            )
+        if draw is bare and format_of(path) != "png":
+            raise UsageError(f"expected a name that ends in .png for the bare grain map, found {path!r}")
+        format_of(path)
+        check_output(path, force)
+        wanted[path] = draw
+    return wanted
+
+
+def report_of(path: str, data: bytes, is_text: bool) -> FileReport:
+    """What the front of a file says.
 
     Raises:
-        CodecError: the file cannot be read.
         BitstreamError: it is not a wisp file, or its front is damaged.
     """
-    data, is_text = read_wisp(path)
     with naming(path):
         info = read_info(data)
         header, _, payload_num_bytes = read_header(data)

@@ -28,7 +28,7 @@ from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated
 from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8, pad_to_multiple, upscale_u8
 from wisp.rate import Target
 from wisp.runtime import Bundle
-from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
+from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 
 QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
 HALF = 0.5  # of the nominal bits up to a level's end: many regions then come near it, and it is worth a probe
@@ -94,7 +94,7 @@ class TokenPyramidCodec:
         budget = target.budget(picture.width, picture.height)
         smallest = 1 << 62
         for exponent in range(self._first_exponent(picture, budget), MAX_EXPONENT + 1):
-            header = self._header(picture, exponent, bool(chunks))
+            header = self.header(picture, exponent, bool(chunks))
             overhead = len(pack_file(header, chunks, b"\0", 0)) - 1
             payload_bytes = None if budget is None else budget - overhead
             proposal = self.propose(picture, exponent, payload_bytes, roi)
@@ -170,7 +170,8 @@ class TokenPyramidCodec:
             exponent -= 1  # a picture of a region or less has nothing to gain from a smaller scale
         return exponent
 
-    def _header(self, picture: Picture, exponent: int, has_chunks: bool) -> Header:
+    def header(self, picture: Picture, exponent: int, has_chunks: bool) -> Header:
+        """Of a file of version 0."""
         return Header(
             model_number=self.bundle.config.model_number,
             width=picture.width,
@@ -232,7 +233,10 @@ class TokenPyramidCodec:
     def _write(
         self, proposal: Proposal, depths: NDArray[np.uint8], header: Header, chunks: Sequence[Chunk]
     ) -> bytes:
-        pyramid = replace(proposal.analysed.tokens, grain_map=depths)
+        return self.pack(replace(proposal.analysed.tokens, grain_map=depths), header, chunks)
+
+    def pack(self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk]) -> bytes:
+        """The file of chosen tokens, coded as the header's version says."""
         payload = self._model_of(header).write(pyramid)
         return pack_file(header, chunks, payload.data, token_check(pack_header(header), *payload.checked))
 
@@ -285,10 +289,4 @@ class TokenPyramidCodec:
 
     def confidence(self, pyramid: TokenPyramid) -> NDArray[np.float32]:
         """(rows, cols): share of each region's tokens that was received rather than left to the network."""
-        shape = pyramid.shape
-        received = np.zeros((shape.rows, shape.columns))
-        for place, level, _ in shape.order():
-            received += sum_over_regions(pyramid.sent(place, level).astype(np.float32), shape.fold(level))
-        total = sum(shape.fold(level) ** 2 for _, level, _ in shape.order())
-        shares: NDArray[np.float32] = (received / total).astype(np.float32)
-        return shares
+        return pyramid.shares_sent()

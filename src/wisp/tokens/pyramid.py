@@ -92,6 +92,15 @@ class TokenPyramid:
             out[level][group][~self.sent(place, level)] = NOT_SENT
         return tuple(out)
 
+    def shares_sent(self) -> NDArray[np.float32]:
+        """(rows, columns): share of each region's tokens that was sent."""
+        sent = np.zeros((self.shape.rows, self.shape.columns))
+        for place, level, _ in self.shape.order():
+            sent += sum_over_regions(self.sent(place, level).astype(np.float32), self.shape.fold(level))
+        total = sum(self.shape.fold(level) ** 2 for _, level, _ in self.shape.order())
+        shares: NDArray[np.float32] = (sent / total).astype(np.float32)
+        return shares
+
     def cut_to_map(self) -> TokenPyramid:
         """The same pyramid with every unsent token set to 0, so that equal content is equal."""
         planes = []
