@@ -7,8 +7,8 @@
     image.save("photo.wisp", size=2000)     # or bpp=0.1, or quality=0..100
 
 Options of `save`: size, bpp, quality, roi and grain_map (a picture or array), roi_strength, ratios, model, threads,
-alpha ("keep" by default, or "white"), exif (bytes or `PIL.Image.Exif`; nothing is kept unless it is given). Everything else
-that Pillow passes on is ignored, as its own formats do. Files that were cut are shown as far as they go where
+alpha ("keep" by default, or "white"), exif (bytes or `PIL.Image.Exif`; nothing is kept unless it is given). Everything
+else that Pillow passes on is ignored, as its own formats do. Files that were cut are shown as far as they go where
 `PIL.ImageFile.LOAD_TRUNCATED_IMAGES` is set.
 """
 
