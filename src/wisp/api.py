@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wisp.allocation.saliency import saliency
 from wisp.codecs import ENTRIES, Roi, codec_for_file, codec_for_model
 from wisp.codecs.by_hand import compress_by_hand, greys_of_depths, make_granularity, refuse_company
 from wisp.codecs.generation import check_generation, generate, make_generation
@@ -34,7 +35,7 @@ def compress(
     size: int | str | None = None,
     bpp: float | None = None,
     quality: float | None = None,
-    roi: ImageLike | None = None,
+    roi: ImageLike | Literal["auto"] | None = None,
     roi_strength: float = 8.0,
     ratios: Sequence[float] | None = None,
     grain_map: ImageLike | None = None,
@@ -50,7 +51,7 @@ def compress(
         size: the most bytes the whole file may have, such as 2000 or "2kB": a promise.
         bpp: the same, as bits per pixel of the original.
         quality: 0..100 (default 50, if nothing else is given): the size follows the content.
-        roi: mask of the picture's shape, white where it matters.
+        roi: mask of the picture's shape, white where it matters; "auto" takes what is unusual in the picture.
         roi_strength: how many times an error weighs inside the mask, 1..1000.
         ratios: instead of a size, a bpp or a quality: shares of the picture's area that are sent to the end of each
             level, finest first, such as (0.1, 0.4, 0.5); regions are ranked by patch entropy. The size follows.
@@ -84,7 +85,7 @@ def compress(
         chunks.append(Chunk(ChunkType.ALPHA, pack_alpha(picture.alpha_u8)))
     if granularity is not None:
         return compress_by_hand(codec, picture, granularity, chunks)
-    mask = None if roi is None else Roi(_plane_u8(roi, "mask"), roi_strength)
+    mask = None if roi is None else Roi(_roi_mask(roi, picture), roi_strength)
     return codec.compress(picture, target, chunks, mask)
 
 
@@ -274,6 +275,14 @@ def _as_image(pixels_u8: NDArray[np.uint8], greyscale: bool) -> Image.Image:
     """(H, W, 3) uint8 -> mode RGB or L. In its own function, so that the array ends before alpha is added."""
     image = Image.fromarray(pixels_u8)
     return image.convert("L") if greyscale else image
+
+
+def _roi_mask(roi: ImageLike | str, picture: Picture) -> NDArray[np.uint8]:
+    if not isinstance(roi, str):
+        return _plane_u8(roi, "mask")
+    if roi != "auto":
+        raise UsageError(f"expected a mask or 'auto', found {roi!r}; read the mask first")
+    return saliency(picture.pixels_u8)
 
 
 def _plane_u8(plane: ImageLike, what: str) -> NDArray[np.uint8]:

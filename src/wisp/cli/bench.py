@@ -20,6 +20,8 @@ BENCHMARKS = {
     "lattice": "whether a periodic pattern is left in the pictures",
     "damage": "what one wrong or missing byte does",
     "tiny": "a few hundred bytes beside the best that others do with them",
+    "roi": "what a region of interest gains at the same size",
+    "allocation": "ways to choose where bits go, at equal bytes",
     "progressive": "what the beginning of a file shows",
     "packets": "what is left of a picture when packets are lost",
     "repair": "what stands in for lost regions",

@@ -6,7 +6,7 @@ import os
 import sys
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
@@ -24,6 +24,7 @@ from wisp.rate import UNITS, make_target
 
 SUFFIX = ".wisp"
 TEXT_SUFFIX = ".txt"
+AUTO = "auto"  # a mask of that name is ./auto
 
 
 class AlphaRule(StrEnum):
@@ -53,7 +54,11 @@ def compress_command(
         float | None, typer.Option(metavar="0..100", help="Let the size follow the content (default: 50).")
     ] = None,
     roi: Annotated[
-        str | None, typer.Option(metavar="MASK", help="A picture of the same shape, white where it matters.")
+        str | None,
+        typer.Option(
+            metavar="MASK|auto",
+            help="A picture of the same shape, white where it matters; or what is unusual in it.",
+        ),
     ] = None,
     roi_strength: Annotated[
         float, typer.Option(metavar="1..1000", help="How many times an error weighs inside the mask.")
@@ -98,7 +103,7 @@ def compress_command(
     jobs = plan_jobs(paths, TEXT_SUFFIX if text else SUFFIX)
     if any(job.source == STREAM for job in jobs) and STREAM in (roi, grain_map):
         raise UsageError("expected one input from stdin, found - for the picture and for the mask")
-    mask = None if roi is None else _load_mask(roi)
+    mask = None if roi is None else _load_roi(roi)
     keep_exif = Metadata.exif in (keep or [])
     make = partial(
         compress,
@@ -154,6 +159,10 @@ def _refuse_company(shares: tuple[float, ...] | None, grain_map: str | None, **o
     granularity = make_granularity(shares, None if grain_map is None else np.zeros((1, 1), np.uint8))
     if granularity is not None:
         refuse_company(granularity, **others)
+
+
+def _load_roi(path: str) -> Image.Image | Literal["auto"]:
+    return "auto" if path == AUTO else _load_mask(path)
 
 
 def _load_mask(path: str) -> Image.Image:

@@ -1,0 +1,145 @@
+"""Ways to choose where bits go, compared at equal bytes: benefit per bit, saliency, entropy.
+
+wisp bench allocation --images DIR --weights DIR --out results/allocation
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+import wisp
+from wisp.bench.allocation_ways import Way, ways
+from wisp.bench.byte_budget import budget_num_bytes
+from wisp.bench.codec_wisp import WispCodec
+from wisp.bench.markdown import number, table
+from wisp.bench.metrics.metric import Direction
+from wisp.bench.metrics.panel import MetricPanel, Reference
+from wisp.bench.more_bytes import mean
+from wisp.bench.picture_rows import PictureRows, identity_of
+from wisp.bench.pictures import picture_hash, picture_paths, read_picture
+from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.roi import parse_rates
+from wisp.errors import UsageError, WispError
+
+METRICS = "lpips_squeeze,feature_distance,psnr_db"
+STRENGTHS = (2.0, 8.0)  # of the saliency
+BEFORE = "benefit"  # what the others are compared with, picture by picture
+
+
+def measure(
+    image: Image.Image,
+    rates: Sequence[float],
+    ways: Mapping[str, Way],
+    reference: Reference,
+    model: str | None,
+) -> list[dict[str, Any]]:
+    """A row for every rate and way that has a file."""
+    options: dict[str, Any] = {} if model is None else {"model": model}
+    rows = []
+    for bpp in rates:
+        budget = budget_num_bytes(bpp, image.width, image.height)
+        for name, way in ways.items():
+            data = way(image, budget)
+            if data is not None:
+                scores = reference.compare(wisp.decompress(data, **options).convert("RGB"))
+                shown = {metric: None if v is None else round(v, 6) for metric, v in scores.items()}
+                rows.append({"bpp": bpp, "way": name, "num_bytes": len(data), "scores": shown})
+    return rows
+
+
+def summary(rows: Sequence[Mapping[str, Any]], metrics: Mapping[str, Direction]) -> str:
+    """The page: for each metric, means by way and rate, and pictures on which a way beats the default."""
+    rates = sorted({row["bpp"] for row in rows})
+    names = list(dict.fromkeys(row["way"] for row in rows))
+    count = len({row["image"] for row in rows})
+    page = [
+        "# Where bits go",
+        "",
+        f"{count} pictures, equal budgets; entropy leaves a little of them unused.",
+        "",
+    ]
+    for metric, direction in metrics.items():
+        lines = []
+        for name in names:
+            cells = [name]
+            for bpp in rates:
+                mine = _values(rows, metric, bpp, name)
+                ours = _values(rows, metric, bpp, BEFORE)
+                sign = 1 if direction is Direction.HIGHER else -1
+                won = sum(sign * (mine[image] - ours[image]) > 0 for image in mine if image in ours)
+                wins = "" if name == BEFORE else f"; better on {won} of {len(mine)}"
+                cells.append(number(mean(list(mine.values())), 4) + wins)
+            lines.append(cells)
+        page += [f"## {metric}", "", *table([direction.value, *(f"{bpp:g} bpp" for bpp in rates)], lines), ""]
+    return "\n".join(page)
+
+
+def _values(rows: Sequence[Mapping[str, Any]], metric: str, bpp: float, way: str) -> dict[str, float]:
+    chosen = [row for row in rows if row["bpp"] == bpp and row["way"] == way]
+    return {row["image"]: row["scores"][metric] for row in chosen if row["scores"][metric] is not None}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="wisp bench allocation", description="where bits go, compared")
+    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
+    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--bpp", default="0.05,0.1,0.2", help="rates, with commas between")
+    parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
+    parser.add_argument("--pictures", type=int, help="only the first so many")
+    parser.add_argument("--model", help="a model's name or a bundle's path")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; 0 when everything was measured, 1 on an error."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    options = _parser().parse_args(arguments)
+    code = checkout()
+    try:
+        rates = parse_rates(options.bpp)
+        require_place(options.out)
+        panel = MetricPanel(options.weights, options.metrics.split(","))
+        if not panel.metrics:
+            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        codec = WispCodec(options.model)
+        tried = ways(STRENGTHS, options.model)
+        store = PictureRows(
+            options.out / "rows.jsonl", identity_of(codec.version, panel.version, rates, list(tried))
+        )
+        names = []
+        for path in picture_paths(options.images)[: options.pictures]:
+            image = read_picture(path)
+            digest = picture_hash(image)
+            names.append(path.stem)
+            if not store.has(path.stem, digest):
+                store.add(
+                    path.stem, digest, measure(image, rates, tried, panel.reference(image), options.model)
+                )
+            note(f"{path.stem}: done")
+    except WispError as fault:
+        print(f"allocation: {fault}", file=sys.stderr)
+        return 1
+    page = summary(store.of(names), {metric.name: metric.direction for metric in panel.metrics})
+    write_text(options.out / "summary.md", page)
+    record = meta(
+        "wisp.bench.allocation",
+        arguments,
+        code,
+        codecs={"wisp": codec.version},
+        metrics_version=panel.version,
+        unavailable=panel.unavailable,
+    )
+    write_json(options.out / "meta.json", record)
+    print(page)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
