@@ -35,14 +35,14 @@ def _with_more_bytes(folder: Path, factor: float) -> Path:
 
 def test_equal_runs_need_equal_bytes(tmp_path: Path) -> None:
     run = load_run(_run(tmp_path / "a"))
-    lines = compare(run, run, "wisp", (), 0, 8, ["lpips_squeeze", "psnr_db"])
+    lines = compare(run, run, "wisp", (), (0, 8), ["lpips_squeeze", "psnr_db"])
     assert [line.metric.name for line in lines] == ["psnr_db", "lpips_squeeze"] or len(lines) == 2
     assert all(line.rate.percent == pytest.approx(0, abs=1e-6) for line in lines)
 
 
 def test_a_fifth_fewer_bytes_is_found(tmp_path: Path) -> None:
     new, old = _with_more_bytes(_run(tmp_path / "new"), 0.8), _run(tmp_path / "old")
-    for line in compare(load_run(new), load_run(old), "wisp", (), 0, 8, ["lpips_squeeze", "psnr_db"]):
+    for line in compare(load_run(new), load_run(old), "wisp", (), (0, 8), ["lpips_squeeze", "psnr_db"]):
         assert line.rate.percent == pytest.approx(-20, abs=0.5)
 
 
@@ -62,9 +62,9 @@ def test_other_pictures_and_unknown_metrics_are_refused(tmp_path: Path) -> None:
     other = {f"b{i}": "0" * 12 for i in range(3)}
     write_results(tmp_path / "b", images=tuple(other), images_measured=other)
     with pytest.raises(UsageError, match="same pictures"):
-        compare(run, load_run(tmp_path / "b"), "wisp", (), 0, 8, ["psnr_db"])
+        compare(run, load_run(tmp_path / "b"), "wisp", (), (0, 8), ["psnr_db"])
     with pytest.raises(UsageError, match="expected one of"):
-        compare(run, run, "wisp", (), 0, 8, ["nothing"])
+        compare(run, run, "wisp", (), (0, 8), ["nothing"])
 
 
 def test_the_command_prints_a_table_or_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

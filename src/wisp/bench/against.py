@@ -55,9 +55,9 @@ def envelope(
 
 
 def compare(
-    new: Run, old: Run, codec: str, peers: Sequence[str], low: float, high: float, names: Sequence[str]
+    new: Run, old: Run, codec: str, peers: Sequence[str], span: tuple[float, float], names: Sequence[str]
 ) -> list[Line]:
-    """A line for each metric that both runs measured.
+    """A line for each metric that both runs measured, over budgets of the `span`, low to high in bpp.
 
     Raises:
         UsageError: the runs are not on the same pictures, or measured none of the metrics with the same version.
@@ -68,8 +68,8 @@ def compare(
     lines = []
     for metric in new.metrics:
         if metric.name in names and theirs.get(metric.name) == metric:
-            mine = whole_points(new, codec, metric, low, high)
-            other = envelope(old, peers or (codec,), metric, low, high)
+            mine = whole_points(new, codec, metric, *span)
+            other = envelope(old, peers or (codec,), metric, *span)
             rate = bd_rate(list(mine.values()), list(other.values()), metric.is_higher_better)
             lines.append(Line(metric, rate))
     if not lines:
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             load_run(options.old),
             options.codec,
             [name for name in options.peers.split(",") if name],
-            *options.bpp,
+            (options.bpp[0], options.bpp[1]),
             options.metrics.split(","),
         )
     except WispError as fault:
