@@ -19,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from wisp.errors import UsageError
 from wisp.runtime.bundle import Bundle
 from wisp.train import parallel
+from wisp.train.adversary import Adversary
 from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import busyness, sample_depths
@@ -72,9 +73,9 @@ class Trainer:
         parallel.follow_first((*self.model.parameters(), *self.model.buffers()))
         torch.manual_seed(recipe.seed + 1000 * self.rank)  # from here on every process draws its own
         self.average = deepcopy(self.model).requires_grad_(False)
-        self.rate: RateTraining | None = None
-        if any(s.rate_weight for s in recipe.stages):
-            self.rate = RateTraining(recipe.model, self.device)
+        self.rate = (
+            RateTraining(recipe.model, self.device) if any(s.rate_weight for s in recipe.stages) else None
+        )
         self.progress = Progress()
         self.features = self.fine_features = None
         if options.weights is not None:
@@ -82,6 +83,10 @@ class Trainer:
             if any(s.fine_feature_weight for s in recipe.stages):
                 fine = FeatureLoss(options.weights, "vgg19_relu3_4")
                 self.fine_features = _channels_last(fine.to(self.device))
+        self.adversary: Adversary | None = None
+        if any(s.adversarial_weight for s in recipe.stages):
+            assert self.features is not None
+            self.adversary = Adversary(recipe.model, self.features, self.device)
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
         self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank)
         self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
@@ -106,8 +111,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        if self.rate is not None and state.get("rate"):
-            self.rate.load_state_dict(state["rate"])
+        for name, companion in self._companions().items():
+            companion.load_state_dict(state["beside"][name])
         for group in self.optimizer.param_groups:
             group["betas"] = BETAS
         self.sampler.random.bit_generator.state = state["sampler"]
@@ -115,6 +120,11 @@ class Trainer:
         if self.rank:
             torch.manual_seed(self.progress.total_step * 64 + self.rank)
             self.sampler.random = np.random.default_rng(self.progress.total_step * 64 + self.rank)
+
+    def _companions(self) -> dict[str, RateTraining | Adversary]:
+        """What learns beside the model, by its name in a checkpoint."""
+        known = {"rate": self.rate, "adversary": self.adversary}
+        return {name: companion for name, companion in known.items() if companion is not None}
 
     def save(self, name: str = FILE_NAME) -> None:
         """Write a checkpoint into the run's folder (rank 0 only)."""
@@ -127,7 +137,7 @@ class Trainer:
             average=self.average,
             optimizer=self.optimizer,
             progress=self.progress,
-            rate=self.rate.state_dict() if self.rate is not None else {},
+            beside={name: companion.state_dict() for name, companion in self._companions().items()},
             recipe=json.loads(json.dumps(asdict(self.recipe))),
             sampler_state=dict(self.sampler.random.bit_generator.state),
         )
@@ -159,8 +169,15 @@ class Trainer:
                 total = total + stage.lattice_weight * power
                 parts["lattice"] = float(power.detach())
             if stage.feature_weight and self.features is not None:
-                distances = self.features(x, x_hat)
+                compared = self.features.compare(x, x_hat)
+                distances = compared.distances
                 parts["feature"] = float(distances.mean().detach())
+                if stage.adversarial_weight and self.adversary is not None:
+                    sent, _ = self.model.received(levels, depth.to(self.device))
+                    with torch.autocast(device_type=self.device.type, enabled=False):
+                        doubt = self.adversary.doubt(compared, sent)
+                    parts["doubt"] = float(doubt.detach())
+                    total = total + stage.adversarial_weight * doubt
                 usual_distance = self._usual(base, distances.detach(), "feature ")
                 total = total + stage.feature_weight * (distances / usual_distance).mean()
             if stage.fine_feature_weight and self.fine_features is not None:
@@ -192,8 +209,8 @@ class Trainer:
         loss, parts = self.loss(x, stage)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if stage.rate_weight and self.rate is not None:
-            self.rate.step()
+        for companion in self._companions().values():
+            parts |= companion.step()
         parallel.average_gradients(self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         usual_norm = self.progress.usual.get("norm", float(norm))
