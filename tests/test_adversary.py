@@ -114,6 +114,8 @@ def test_a_resumed_run_keeps_its_critic(weights: Path, tmp_path: Path) -> None:
             trainer = Trainer(recipe, options)
             trainer.train()
         runs.append(trainer)
-    states = [run.adversary.critic.state_dict() for run in runs if run.adversary is not None]
+    states = [
+        run.objective.adversary.critic.state_dict() for run in runs if run.objective.adversary is not None
+    ]
     assert len(states) == 2
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
