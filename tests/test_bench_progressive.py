@@ -37,7 +37,7 @@ def test_the_command(
     out = tmp_path / "out"
     order = ["--images", str(tmp_path / "in"), "--out", str(out), "--model", str(prior_model)]
     assert main([*order, "--bpp", "0.15", "--lengths", "6"]) == 0
-    rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+    rows = json.loads((out / "rows.jsonl").read_text())["rows"]
     assert [row["tenths"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert rows[-1]["num_bytes"] == rows[-1]["file_num_bytes"]
     assert rows[2]["nearly_score"] is not None

@@ -69,7 +69,7 @@ def test_a_run_goes_on_where_it_stopped(
     order = ["--images", str(tmp_path / "in"), "--out", str(out), "--model", str(tiny_model)]
     order += ["--low", "0.02", "--high", "0.5", "--targets", "3"]
     code = main(order)
-    rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+    rows = json.loads((out / "rows.jsonl").read_text())["rows"]
     assert [row["target_bpp"] for row in rows] == [0.02, 0.1, 0.5]
     assert code == (0 if all(row["met"] and row["kept"] for row in rows) else 1)
     assert all(row["kept"] for row in rows)
@@ -83,13 +83,15 @@ def test_rows_of_other_pixels_or_options_are_measured_again(tmp_path: Path) -> N
     path = tmp_path / "rows.jsonl"
     store = PictureRows(path, "x")
     store.add("a", "1", [{"v": 1}, {"v": 2}])
-    path.write_text(path.read_text() + '{"image": "b"')  # a kill
+    store.add("b", "1", [{"v": 3, "w": None}, {"v": 4, "w": 5}])
+    assert store.of(["b"], "vw") == [{"image": "b", "v": 3, "w": None}, {"image": "b", "v": 4, "w": 5}]
+    path.write_text(path.read_text().splitlines()[0] + '\n{"image": "b"')  # a kill
     again = PictureRows(path, "x")
     assert again.has("a", "1")
     assert not again.has("a", "2")
     assert not again.has("b", "1")
     assert not PictureRows(path, "y").has("a", "1")
-    assert [row["v"] for row in again.of(["a", "b"])] == [1, 2]
+    assert [row["v"] for row in again.of(["a", "b"], "v")] == [1, 2]
     path.write_text("nonsense\n")
     with pytest.raises(UsageError, match=r"rows.jsonl line 1"):
         PictureRows(path, "x")

@@ -90,7 +90,7 @@ def test_the_allocation_command(tmp_path: Path, prior_model: Path, photo_u8: NDA
     order = ["--images", str(tmp_path / "in"), "--out", str(out), "--model", str(prior_model)]
     order += ["--metrics", "psnr_db", "--bpp", "0.15"]
     assert allocation.main(order) == 0
-    rows = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
+    rows = json.loads((out / "rows.jsonl").read_text())["rows"]
     assert [row["way"] for row in rows] == ["benefit", "auto_2", "auto_8", "entropy"]
     assert all(row["num_bytes"] <= 1125 for row in rows)
 

@@ -126,7 +126,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WispError as fault:
         print(f"allocation: {fault}", file=sys.stderr)
         return 1
-    page = summary(store.of(names), {metric.name: metric.direction for metric in panel.metrics})
+    page = summary(
+        store.of(names, ("bpp", "way", "num_bytes", "scores")),
+        {metric.name: metric.direction for metric in panel.metrics},
+    )
     write_text(options.out / "summary.md", page)
     record = meta(
         "wisp.bench.allocation",

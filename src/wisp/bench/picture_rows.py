@@ -1,7 +1,7 @@
 """Rows of measurements, a picture at a time: a run that was stopped goes on with the next picture.
 
-Every row carries the `identity` of what it was measured with. Pictures whose rows have another one, or whose pixels
-have changed, are measured again.
+Every picture carries the `identity` of what it was measured with. Pictures whose rows have another one, or whose pixels
+have changed, are measured again. The file is small: what all rows of a picture share stands once, nulls are left out.
 """
 
 from __future__ import annotations
@@ -24,40 +24,45 @@ def identity_of(*parts: object) -> str:
 
 
 class PictureRows:
-    """The file rows.jsonl: one JSON object a line, with at least `image`, `image_hash` and `identity`."""
+    """The file rows.jsonl: a line a picture, with `image`, `image_hash`, `identity` and its `rows`."""
 
     def __init__(self, path: Path, identity: str) -> None:
         """Read what is there; a last line that a kill has cut is dropped.
 
         Raises:
-            UsageError: a whole line is not a row.
+            UsageError: a whole line is no picture's rows.
         """
         self._path, self._identity = path, identity
-        self._rows: dict[str, list[Row]] = {}
+        self._pictures: dict[str, dict[str, Any]] = {}
         data = path.read_bytes() if path.exists() else b""
         for number, line in enumerate(data.split(b"\n")[:-1], start=1):
             try:
-                row = json.loads(line)
-                self._rows.setdefault(row["image"], []).append(row)
+                picture = json.loads(line)
+                self._pictures[picture["image"]] = {**picture, "rows": [dict(r) for r in picture["rows"]]}
             except (ValueError, KeyError, TypeError) as fault:
                 raise UsageError(
-                    f"{path.name} line {number}: expected a row, found {fault}; move the file away or mend it"
+                    f"{path.name} line {number}: expected a picture's rows, found {fault}; move the file away"
                 ) from fault
 
     def has(self, image: str, image_hash: str) -> bool:
         """Whether the picture was measured with just this."""
-        rows = self._rows.get(image, [])
-        return bool(rows) and all(
-            row.get("identity") == self._identity and row.get("image_hash") == image_hash for row in rows
-        )
+        found = self._pictures.get(image, {})
+        return (found.get("image_hash"), found.get("identity")) == (image_hash, self._identity)
 
     def add(self, image: str, image_hash: str, rows: Iterable[Row]) -> None:
         """Keep all rows of a picture, on disk at once; earlier ones of the same name go."""
-        front = {"image": image, "image_hash": image_hash, "identity": self._identity}
-        self._rows[image] = [{**front, **row} for row in rows]
-        lines = (json.dumps(row, allow_nan=False) for name in sorted(self._rows) for row in self._rows[name])
+        kept = [{name: value for name, value in row.items() if value is not None} for row in rows]
+        self._pictures[image] = {
+            "image": image, "image_hash": image_hash, "identity": self._identity, "rows": kept
+        }  # fmt: skip
+        lines = (
+            json.dumps(self._pictures[name], allow_nan=False, separators=(",", ":"))
+            for name in sorted(self._pictures)
+        )
         write_text(self._path, "".join(f"{line}\n" for line in lines))
 
-    def of(self, images: Iterable[str]) -> list[Row]:
-        """All rows of these pictures."""
-        return [row for image in images for row in self._rows.get(image, [])]
+    def of(self, images: Iterable[str], columns: Iterable[str]) -> list[dict[str, Any]]:
+        """All rows of these pictures, each with `image` and these columns, None where one was left out."""
+        wanted = tuple(columns)
+        chosen = [(name, row) for name in images for row in self._pictures.get(name, {}).get("rows", [])]
+        return [{"image": name, **{column: row.get(column) for column in wanted}} for name, row in chosen]

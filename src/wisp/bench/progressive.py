@@ -12,7 +12,7 @@ import argparse
 import itertools
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WispError as fault:
         print(f"progressive: {fault}", file=sys.stderr)
         return 1
-    page = summary([dict(row) for row in store.of(names)], options.bpp)
+    page = summary(store.of(names, [f.name for f in fields(ProgressiveRow)]), options.bpp)
     write_text(options.out / "summary.md", page)
     record = meta(
         "wisp.bench.progressive",

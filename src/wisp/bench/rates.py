@@ -14,9 +14,8 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -51,6 +50,9 @@ class RateRow:
     met: bool
     score: float | None
     nearly_score: float | None
+
+
+COLUMNS = [field.name for field in fields(RateRow)]
 
 
 def targets(low: float, high: float, count: int) -> list[float]:
@@ -158,11 +160,13 @@ def main(argv: Sequence[str] | None = None) -> int:
                 reference = None if panel is None else panel.reference(image)
                 rows = measure(image, codec, rates, scored, reference)
                 store.add(path.stem, digest, map(asdict, rows))
-            note(f"{path.stem}: {sum(row['met'] for row in store.of([path.stem]))} of {len(rates)} met")
+            note(
+                f"{path.stem}: {sum(row['met'] for row in store.of([path.stem], COLUMNS))} of {len(rates)} met"
+            )
     except WispError as fault:
         print(f"rates: {fault}", file=sys.stderr)
         return 1
-    found: list[dict[str, Any]] = [dict(row) for row in store.of(names)]
+    found = store.of(names, COLUMNS)
     page = summary(found, METRIC)
     write_text(options.out / "summary.md", page)
     record = meta(

@@ -28,7 +28,7 @@ from wisp.bench.roi_masks import Marked, marked_pictures
 from wisp.bench.roi_sheet import Shown, draw_sheet
 from wisp.errors import UsageError, WispError
 
-SHEET_QUALITY = 80
+SHEET_QUALITY = 70
 SHEET_BPP = 0.1
 
 
