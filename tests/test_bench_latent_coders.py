@@ -17,6 +17,8 @@ def test_the_papers_bounds() -> None:
     assert latent_coders.expected_bits(256, 16) == pytest.approx(4.5 * 512 + 32)
     assert latent_coders.expected_error(256, 16) == 1
     assert latent_coders.expected_error(512, 255) == pytest.approx(512 / 255**2)
+    assert latent_coders.least_bits(512, 0.25) == 512
+    assert latent_coders.least_bits(512, 1.5) == 0
     assert latent_coders.expected_error(512, 1) == pytest.approx(512**0.5)
 
 
@@ -24,6 +26,7 @@ def test_ways_compare_as_they_should() -> None:
     rows = list(latent_coders.measure(128, [4, 8], 8))
     assert len(rows) == 2 * (2 * 4 + 3) + 2 * len(latent_coders.STEPS)
     found = {(r.bits, r.step, r.quantiser, r.coder): r for r in rows}
+    assert all(r.num_bytes > r.least_num_bytes for r in rows)
     for bits in (4, 8):
         published = found[bits, None, "qsgd stochastic", "gaps"]
         assert published.bound_num_bytes is not None

@@ -67,6 +67,7 @@ class Row:
     num_bytes: float
     relative_squared_error: float
     cosine: float
+    least_num_bytes: float
     bound_num_bytes: float | None
     bound_relative_squared_error: float | None
 
@@ -80,6 +81,11 @@ def expected_bits(n: int, s: int) -> float:
 def expected_error(n: int, s: int) -> float:
     """Lemma 3.1 of the QSGD paper: E ||Q(v) - v||^2 / ||v||^2 is at most min(n / s^2, sqrt(n) / s)."""
     return min(n / s**2, math.sqrt(n) / s)
+
+
+def least_bits(n: int, error: float) -> float:
+    """n / 2 log2(1 / error): no code for Gaussian numbers needs fewer (Cover and Thomas 2006, theorem 10.3.2)."""
+    return n / 2 * max(0.0, -math.log2(error))
 
 
 def code_qsgd(vector: Vector, bits: int, rounding: Rounding, seed: int, kind: LatentKind) -> Coded:
@@ -175,6 +181,7 @@ def measure(length: int, bits: Sequence[int], seeds: int) -> Iterator[Row]:
     for way in ways(bits):
         coded = [way.code(vector, seed) for seed, vector in enumerate(vectors)]
         pairs = list(zip(vectors, (c.values for c in coded), strict=True))
+        error = float(np.mean([relative_squared_error(*pair) for pair in pairs]))
         s = most(way.bits) if way.bits is not None and way.quantiser == "qsgd stochastic" else None
         yield Row(
             length,
@@ -183,8 +190,9 @@ def measure(length: int, bits: Sequence[int], seeds: int) -> Iterator[Row]:
             way.quantiser,
             way.coder,
             float(np.mean([c.num_bytes for c in coded])),
-            float(np.mean([relative_squared_error(*pair) for pair in pairs])),
+            error,
             float(np.mean([cosine(*pair) for pair in pairs])),
+            least_bits(length, error) / 8,
             expected_bits(length, s) / 8 if s is not None and way.coder == "gaps" else None,
             expected_error(length, s) if s is not None else None,
         )

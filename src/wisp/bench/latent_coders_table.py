@@ -14,6 +14,7 @@ HEADER = (
     "bytes",
     "relative squared error",
     "cosine",
+    "least, bytes",
     "bound, bytes",
     "bound, error",
 )
@@ -23,6 +24,7 @@ Means over {seeds} vectors of standard Gaussian numbers. Bytes are all that is n
 length (3 bytes), norm (4) or step and scale (3), and the payload. `gaps` is the code that QSGD is published with;
 gamma, delta and omega code level + 1 of every number, and a sign where there is one. Steps are in standard deviations.
 
+Least is what the rate-distortion function of Gaussian numbers asks for that error, n / 2 log2(1 / error) bits.
 The bounds are for stochastic rounding: expected bits by Theorem 3.2 (without its o(1), so it is no strict bound),
 expected error by Lemma 3.1 of Alistarh et al. 2017, section 3.1. Corollary 3.3 promises 2.8 n + 32 bits at s = sqrt(n)
 levels: {corollary}."""
@@ -48,6 +50,7 @@ def _line(row: Mapping[str, Any]) -> list[str]:
         number(row["num_bytes"], 1),
         f"{row['relative_squared_error']:.3g}",
         number(row["cosine"], 4),
+        number(row["least_num_bytes"], 1),
         number(row["bound_num_bytes"], 0),
         "-" if row["bound_relative_squared_error"] is None else f"{row['bound_relative_squared_error']:.3g}",
     ]
