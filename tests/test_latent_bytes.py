@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from wisp.entropy.bit_stream import BitReader
 from wisp.entropy.elias import Delta, Gamma, Omega
+from wisp.entropy.exponential import EXPONENTIAL
 from wisp.entropy.gaussian_levels import best_scale, nearest_scale, write_levels
 from wisp.entropy.gaussian_tables import NUM_SCALES, deviation, scale_cumulatives, scale_frequencies, variance
 from wisp.entropy.latent_bytes import LatentKind, read_latent, write_qsgd, write_stepped
@@ -214,6 +215,17 @@ def test_what_cannot_be_written_is_refused() -> None:
             write_stepped(stepped)
     with pytest.raises(UsageError, match="scales"):
         write_stepped(SteppedVector(1.0, ok), np.array([96]))
+
+
+def test_tables_are_those_of_the_document() -> None:
+    """docs/latents.md, section 4, and docs/format.md, section 5.3, in Python's own integers."""
+    for index in range(NUM_SCALES):
+        v = (64, 76, 91, 108)[index % 4] * 2 ** (index // 4)
+        e = [EXPONENTIAL[min(256, (32768 * k * k + v // 2) // v)] for k in [*range(-127, 128), 128]]
+        q = (65536 - 256) * 2**24 // sum(e)
+        f = [x * q // 2**24 + 1 for x in e]
+        f[127] += 65536 - sum(f)
+        assert scale_frequencies()[index].tolist() == f
 
 
 def test_tables_are_gaussian_to_within_a_hundredth_of_a_bit() -> None:
