@@ -224,7 +224,7 @@ def test_tables_are_those_of_the_document() -> None:
         e = [EXPONENTIAL[min(256, (32768 * k * k + v // 2) // v)] for k in [*range(-127, 128), 128]]
         q = (65536 - 256) * 2**24 // sum(e)
         f = [x * q // 2**24 + 1 for x in e]
-        f[127] += 65536 - sum(f)
+        f[e.index(max(e))] += 65536 - sum(f)
         assert scale_frequencies()[index].tolist() == f
 
 
