@@ -168,3 +168,15 @@ def test_command_line_faults(photo: Path, tiny_model: Path) -> None:
         path = name if name == "-" else photo.with_name(name)
         assert_one_line_error(run_cli("info", out, "--grain-map", path, "--model", tiny_model), 2)
     assert_one_line_error(run_cli("info", out, "--grain-map-raw", photo.with_name("raw.jpg")), 2, ".png")
+
+
+def test_a_guessed_region_of_interest(photo: Path, photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
+    guessed = wisp.compress(photo_u8, size=900, roi="auto", roi_strength=100, model=tiny_model, threads=1)
+    assert len(guessed) <= 900
+    assert guessed != wisp.compress(photo_u8, size=900, model=tiny_model, threads=1)
+    with pytest.raises(wisp.UsageError, match="'auto'"):
+        wisp.compress(photo_u8, size=900, roi="face", model=tiny_model)
+    out = photo.with_name("auto.wisp")
+    options = ("--size", "900", "--roi", "auto", "--roi-strength", "100", "--model", tiny_model)
+    assert run_cli("compress", photo, out, *options, "--threads", "1").code == 0
+    assert out.read_bytes() == guessed

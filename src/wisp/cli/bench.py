@@ -29,6 +29,7 @@ BENCHMARKS = {
     "prior": "bits of the same tokens with tables and with the masked prior",
     "exactness": "whether every runner and machine makes the same bytes with the masked prior",
     "coders": "how close the range coder comes to the ideal length",
+    "latent_coders": "bytes of a Gaussian latent against what is left of it, in every code there is",
 }
 
 
@@ -45,7 +46,7 @@ def bench_command(
     if name in ("--help", "-h"):
         show("Usage: wisp bench NAME [OPTIONS]")
         for known, answer in BENCHMARKS.items():
-            show(f"  {known:<11} {answer}")
+            show(f"  {known:<13} {answer}")
         return
     if name not in BENCHMARKS:
         raise UsageError(f"expected one of {', '.join(BENCHMARKS)}, found {name!r}; see `wisp bench`")

@@ -26,6 +26,7 @@ from wisp.train.moving_average import update_average
 from wisp.train.networks import TokenPyramid
 from wisp.train.objective import Objective, channels_last
 from wisp.train.preview import load_preview, preview_psnr
+from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
 from wisp.train.schedule import learning_rate
@@ -76,6 +77,9 @@ class Trainer:
     def _start_optimizer(self, stage: StageConfig) -> None:
         self.model.requires_grad_(not stage.frozen_tokens)
         self.model.synthesis.requires_grad_(True)
+        for quantizer in self.model.quantizers:
+            assert isinstance(quantizer, OrderedQuantizer)
+            quantizer.price = stage.codeword_price
         trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             trained, lr=stage.learning_rate, betas=BETAS, weight_decay=self.recipe.weight_decay

@@ -98,6 +98,8 @@ class StageConfig:
         learning_rate: peak; it warms up over the first 2 % and falls to `final_lr_ratio` by a cosine.
         quantized: False trains the transforms alone, every level sent whole or not at all; for the first minutes.
         frozen_tokens: train the synthesis transform only, on unchanged tokens.
+        codeword_price: what a bit costs when a codeword is chosen, in shares of the usual squared distance
+            (wisp.train.quantizer); the handicaps stay when a later stage has no price.
     """
 
     name: str
@@ -111,6 +113,7 @@ class StageConfig:
     commitment_weight: float = 0.25
     rate_weight: float = 0.0
     adversarial_weight: float = 0.0
+    codeword_price: float = 0.0
     quantized: bool = True
     frozen_tokens: bool = False
 
