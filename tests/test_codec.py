@@ -230,3 +230,16 @@ def test_a_pyramid_is_what_was_sent(photo_u8: NDArray[np.uint8], tiny_model: Pat
     data = wisp.compress(photo_u8, size=1200, model=tiny_model)
     pyramid = codec.decode_tokens(unpack_file(data))
     assert replace(pyramid).cut_to_map() == pyramid
+
+
+@pytest.mark.parametrize("side", [(20, 90), (64, 64), (100, 170)])
+def test_small_pictures_keep_their_budgets(
+    photo_u8: NDArray[np.uint8], prior_model: Path, side: tuple[int, int]
+) -> None:
+    pixels = photo_u8[: side[0], : side[1]]
+    ceiling = len(wisp.compress(pixels, size=1 << 30, model=prior_model))
+    for share in (0.3, 0.55, 0.8, 1.0):
+        size = int(share * ceiling)
+        data = fit(pixels, prior_model, size)
+        assert len(data) <= size or len(data) < 40
+        assert len(data) >= min(size, ceiling) - max(8, 0.02 * size)

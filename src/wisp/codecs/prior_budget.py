@@ -17,11 +17,19 @@ from wisp.allocation.lagrange import Demand, allocate, shrink
 from wisp.allocation.remainder import adjust
 
 TRIALS = 6
+SMALL, MORE_TRIALS = (
+    2000,
+    16,
+)  # bytes; files up to that take milliseconds, and have few regions to choose from
 FLUSH_BITS = 12  # the coder's flush costs at most 9
 SHARE_LEFT = 0.005  # of the budget, or
 BYTES_LEFT = 2  # if that is more: a file that leaves no more than this unused is left as it is
 FAR = 0.04  # of the budget: beyond it, all regions are chosen anew
-AIM = 1 / 3  # of what may be left is aimed at; the estimate may err by as much on either side
+AIMS = (
+    1 / 3,
+    2 / 3,
+    0.0,
+)  # of what may be left is aimed at; the later ones where the first gives a map tried before
 
 Write = Callable[[NDArray[np.uint8]], bytes]
 
@@ -31,6 +39,32 @@ def with_savings(demand: Demand, savings: NDArray[np.float64]) -> Demand:
     return replace(demand, token_bits=demand.token_bits * savings[:, None, None])
 
 
+def _unused(num_bytes: int) -> int:
+    """Bytes that may be left of a budget."""
+    return max(BYTES_LEFT, int(SHARE_LEFT * num_bytes))
+
+
+def _next_map(
+    demand: Demand, depths: NDArray[np.uint8], num_bytes: int, overhead: int, spare: int, seen: set[bytes]
+) -> NDArray[np.uint8] | None:
+    """A map that has not been tried, nearer to the budget by the corrected estimate; None if there is none.
+
+    Args:
+        depths: the last map, which leaves `spare` bytes, or is too long if that is negative.
+        num_bytes, overhead: as `fit_budget`.
+    """
+    slack_bits = 8 * _unused(num_bytes) * AIMS[0]
+    for aim in AIMS:
+        aim_bits = 8 * _unused(num_bytes) * aim
+        if abs(spare) > FAR * num_bytes and aim == AIMS[0]:
+            nearer = allocate(demand, 8.0 * (num_bytes - overhead) - FLUSH_BITS - aim_bits)
+        else:
+            nearer = adjust(demand, depths, 8.0 * spare - aim_bits, slack_bits)
+        if nearer.tobytes() not in seen:
+            return nearer
+    return None
+
+
 def fit_budget(
     demand: Demand, num_bytes: int, overhead: int, write: Write
 ) -> tuple[NDArray[np.uint8], bytes]:
@@ -38,26 +72,21 @@ def fit_budget(
 
     If there is none, the smallest file that was found; the caller sees from its size that it does not fit.
     """
-    unused = max(BYTES_LEFT, int(SHARE_LEFT * num_bytes))
-    aim_bits = 8 * unused * AIM
     depths = allocate(demand, 8.0 * (num_bytes - overhead) - FLUSH_BITS)
     best: tuple[NDArray[np.uint8], bytes] | None = None
     seen: set[bytes] = set()
-    for _ in range(TRIALS):
+    for _ in range(MORE_TRIALS if num_bytes <= SMALL else TRIALS):
         seen.add(depths.tobytes())
         data = write(depths)
         spare = num_bytes - len(data)
         if spare >= 0 and (best is None or len(data) > len(best[1])):
             best = depths, data
-        if 0 <= spare <= unused or (spare < 0 and depths.max() <= 1):
+        if 0 <= spare <= _unused(num_bytes) or (spare < 0 and depths.max() <= 1):
             break
         estimated = demand.total_bits(depths, demand.cumulative_bits())
         demand = replace(demand, token_bits=demand.token_bits * (8.0 * (len(data) - overhead) / estimated))
-        if abs(spare) > FAR * num_bytes:
-            nearer = allocate(demand, 8.0 * (num_bytes - overhead) - FLUSH_BITS - aim_bits)
-        else:
-            nearer = adjust(demand, depths, 8.0 * spare - aim_bits, aim_bits)
-        if nearer.tobytes() in seen:
+        nearer = _next_map(demand, depths, num_bytes, overhead, spare, seen)
+        if nearer is None:
             break
         depths = nearer
     if best is not None:
