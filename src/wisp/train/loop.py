@@ -20,12 +20,12 @@ from wisp.errors import UsageError
 from wisp.train import parallel
 from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
-from wisp.train.depths import busyness, sample_depths
+from wisp.train.depths import depths_for
 from wisp.train.environment import environment
 from wisp.train.feature_loss import FeatureLoss, random_window
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.networks import TokenPyramid
-from wisp.train.preview import load_preview, preview_psnr
+from wisp.train.preview import load_preview, preview_depths, preview_psnr
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
 
@@ -140,7 +140,7 @@ class Trainer:
 
     def loss(self, x: Tensor, stage: StageConfig) -> tuple[Tensor, dict[str, float]]:
         """x (B, 3, S, S) in -1..1 -> the stage's loss (its formula: StageConfig) and its parts."""
-        base, depth = sample_depths(busyness(x), self.recipe.model.groups)
+        base, depth = depths_for(x, self.recipe.model)
         with torch.autocast(device_type=self.device.type, dtype=torch.bfloat16):
             levels = self.model.encode(x, stage.quantized)
             x_hat = self.model.decode(levels, depth.to(self.device))
@@ -281,7 +281,7 @@ class Trainer:
     def _preview(self, stage: StageConfig, bar: Bar) -> None:
         # While tokens still move, the codebooks belong to the current weights and not to their average.
         shown = self.average if stage.frozen_tokens else self.model
-        psnr = preview_psnr(shown, self.preview, (4, 6, 8, 9, 10, 12))
+        psnr = preview_psnr(shown, self.preview, preview_depths(self.recipe.model.groups))
         self.progress.history.append(
             {
                 "stage": stage.name,
