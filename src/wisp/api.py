@@ -33,6 +33,7 @@ def compress(
     quality: float | None = None,
     roi: ImageLike | None = None,
     roi_strength: float = 8.0,
+    keep: float | None = None,
     model: str | Path | None = None,
     alpha: Alpha = "white",
     keep_exif: bool = False,
@@ -47,6 +48,8 @@ def compress(
         quality: 0..100 (default 50, if nothing else is given): the size follows the content.
         roi: mask of the picture's shape, white where it matters.
         roi_strength: how many times an error weighs inside the mask, 1..1000.
+        keep: for models of uniform grain (pq_mim): the share of the positions at which tokens are sent, 1/16..1, to the
+            nearest sixteenth; default 1. The rest can be generated on decompressing.
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
@@ -71,7 +74,7 @@ def compress(
     if picture.alpha_u8 is not None and alpha == "keep":
         chunks.append(Chunk(ChunkType.ALPHA, _pack_alpha(picture.alpha_u8)))
     mask = None if roi is None else Roi(_mask_u8(roi), roi_strength)
-    return codec.compress(picture, target, chunks, mask)
+    return codec.compress(picture, target, chunks, mask, keep)
 
 
 def decompress(
@@ -136,7 +139,7 @@ def reconstruct(
         temperature: 0..4, counted in thousandths; 0 takes the likeliest token.
         top_p: above 0, at most 1, in thousandths: only the likeliest tokens that together have this share are drawn.
         fill_depth: groups of the order to which every region is filled; default the end of the coarsest level that
-            is not whole everywhere.
+            is not whole everywhere, or with a uniform grain its depth.
         max_pixels: larger pictures are refused before anything is allocated.
 
     Raises:
@@ -161,7 +164,15 @@ def reconstruct(
     exif = next((c.data for c in file.chunks if c.type == ChunkType.EXIF), None)
     info = read_info(data, max_pixels=max_pixels)
     confidence = codec.confidence(received)
-    return Reconstruction(image, confidence, info, exif, fill=chosen, num_generated=num_generated)
+    return Reconstruction(
+        image,
+        confidence,
+        info,
+        exif,
+        fill=chosen,
+        num_generated=num_generated,
+        region_side=codec.bundle.config.strides[0],
+    )
 
 
 def read_info(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageInfo:

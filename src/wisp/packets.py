@@ -119,6 +119,7 @@ def unpacketize(
             chunks=(),
             has_alpha=False,
         ),
+        region_side=codec.bundle.config.strides[0],
         partial=len(received.packets) < first.count,
         num_generated=shown.num_generated,
         picture_id=first.picture_id,

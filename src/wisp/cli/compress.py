@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from enum import StrEnum
 from functools import partial
@@ -23,6 +24,8 @@ from wisp.rate import UNITS, make_target
 
 SUFFIX = ".wisp"
 TEXT_SUFFIX = ".txt"
+EXIF = "exif"
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)%")
 
 
 class AlphaRule(StrEnum):
@@ -30,12 +33,6 @@ class AlphaRule(StrEnum):
 
     white = "white"
     keep = "keep"
-
-
-class Metadata(StrEnum):
-    """What may travel on with the picture."""
-
-    exif = "exif"
 
 
 def compress_command(
@@ -62,7 +59,12 @@ def compress_command(
         AlphaRule, typer.Option(help="Put transparent parts on white, or keep the alpha plane.")
     ] = (AlphaRule.white),
     keep: Annotated[
-        list[Metadata] | None, typer.Option(help="Keep the EXIF block, which is dropped otherwise.")
+        list[str] | None,
+        typer.Option(
+            metavar="exif|SHARE",
+            help="Keep the EXIF block, which is dropped otherwise; or, with a model of uniform grain, tokens "
+            "at a share of the positions only, such as 50%.",
+        ),
     ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="Write letters and digits that can be pasted.")
@@ -82,7 +84,7 @@ def compress_command(
     if any(job.source == STREAM for job in jobs) and roi == STREAM:
         raise UsageError("expected one input from stdin, found - for the picture and for the mask")
     mask = None if roi is None else _load_mask(roi)
-    keep_exif = Metadata.exif in (keep or [])
+    keep_exif, share = _parse_keep(keep or [])
     make = partial(
         compress,
         size=size,
@@ -90,6 +92,7 @@ def compress_command(
         quality=quality,
         roi=mask,
         roi_strength=roi_strength,
+        keep=share,
         model=model,
         alpha=alpha.value,
         keep_exif=keep_exif,
@@ -116,6 +119,24 @@ def _refuse_stray_unit(size: str | None, paths: list[str]) -> None:
             raise UsageError(
                 f"expected files, found the unit {path!r}; write --size {size}{path}, without a space"
             )
+
+
+def _parse_keep(values: list[str]) -> tuple[bool, float | None]:
+    """Whether EXIF is kept, and the share of the positions, None if none was given.
+
+    Raises:
+        UsageError: a value is neither exif nor a share in per cent, or there are two shares.
+    """
+    shares = []
+    for value in values:
+        if value != EXIF:
+            match = _SHARE.fullmatch(value)
+            if match is None:
+                raise UsageError(f"expected --keep exif or --keep with a share such as 50%, found {value!r}")
+            shares.append(float(match[1]) / 100)
+    if len(shares) > 1:
+        raise UsageError(f"expected one share with --keep, found {len(shares)}; leave one out")
+    return EXIF in values, shares[0] if shares else None
 
 
 def _load_mask(path: str) -> Image.Image:

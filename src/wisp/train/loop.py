@@ -26,6 +26,7 @@ from wisp.train.feature_loss import FeatureLoss, random_window
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import load_preview, preview_depths, preview_psnr
+from wisp.train.principal_start import start_at_principal_components
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
 
@@ -94,6 +95,9 @@ class Trainer:
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
         self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank)
         self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
+        if not options.resume:
+            start_at_principal_components(self.model, (self.sampler.batch() for _ in range(8)))
+            self.average.load_state_dict(self.model.state_dict())
         self._start_optimizer(recipe.stages[0])
         self.progress.environments = [environment()]
         if options.resume:
@@ -102,9 +106,13 @@ class Trainer:
     def _start_optimizer(self, stage: StageConfig) -> None:
         self.model.requires_grad_(not stage.frozen_tokens)
         self.model.synthesis.requires_grad_(True)
-        trained = [p for p in self.model.parameters() if p.requires_grad]
+        parts = [{"params": [p for p in self.model.parameters() if p.requires_grad], "share": 1.0}]
+        if stage.analysis_rate != 1:
+            synthesis = list(self.model.synthesis.parameters())
+            others = [p for n, p in self.model.named_parameters() if not n.startswith("synthesis.")]
+            parts = [{"params": synthesis, "share": 1.0}, {"params": others, "share": stage.analysis_rate}]
         self.optimizer = torch.optim.AdamW(
-            trained, lr=stage.learning_rate, betas=BETAS, weight_decay=self.recipe.weight_decay
+            parts, lr=stage.learning_rate, betas=BETAS, weight_decay=self.recipe.weight_decay
         )
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -184,7 +192,7 @@ class Trainer:
     def step(self, stage: StageConfig, stage_progress: float) -> dict[str, float]:
         """One optimiser step."""
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(stage, stage_progress)
+            group["lr"] = learning_rate(stage, stage_progress) * group.get("share", 1.0)
         x = self.sampler.batch().to(self.device, memory_format=torch.channels_last)
         self.model.train()
         if stage.frozen_tokens:

@@ -56,11 +56,11 @@ class AnalysisTransform(nn.Module):
 class LatentHead(nn.Module):
     """Features of one level and context from the coarser one -> latent (B, D, h, w)."""
 
-    def __init__(self, features: int, context: int, channels: int) -> None:
+    def __init__(self, features: int, context: int, channels: int, slices: int = 1) -> None:
         super().__init__()
         self.mix = nn.Conv2d(features + context, features, 1)
         self.out = nn.Conv2d(features, channels, 3, padding=1)
-        self.norm = LatentNorm(channels)
+        self.norm = LatentNorm(channels, slices)
 
     def forward(self, features: Tensor, context: Tensor | None) -> Tensor:
         x = features if context is None else torch.cat([features, context.to(features.dtype)], 1)
@@ -158,9 +158,9 @@ class TokenPyramid(nn.Module):
         self.analysis = AnalysisTransform(config)
         widths = dict(zip(config.sizes, config.widths, strict=True))
         self.heads = nn.ModuleList(
-            LatentHead(widths[stride], self.CONTEXT if level else 0, channels)
-            for level, (stride, channels) in enumerate(
-                zip(config.strides, config.latent_channels, strict=True)
+            LatentHead(widths[stride], self.CONTEXT if level else 0, channels, slices)
+            for level, (stride, channels, slices) in enumerate(
+                zip(config.strides, config.latent_channels, config.slices, strict=True)
             )
         )
         self.contexts = nn.ModuleList(

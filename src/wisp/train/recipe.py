@@ -61,6 +61,11 @@ class ModelConfig:
                 f"expected widths and blocks for {self.sizes}, one entry a size, "
                 f"found {self.widths}, {self.analysis_blocks}, {self.synthesis_blocks}"
             )
+        for channels, slices in zip(self.latent_channels, self.slices, strict=False):
+            if channels % slices:
+                raise UsageError(
+                    f"expected channels that {slices} product groups share equally, found {channels}"
+                )
         if self.head not in ("smooth", "shuffle"):
             raise UsageError(f"expected head to be smooth or shuffle, found {self.head!r}")
         if self.grain not in ("map", "uniform"):
@@ -76,6 +81,13 @@ class ModelConfig:
     def sizes(self) -> tuple[int, ...]:
         """Divisors of the picture's size at which the transforms have features, finest first: 4 to the coarsest."""
         return tuple(size for size in reversed(STRIDES) if size <= self.strides[0])
+
+    @property
+    def slices(self) -> tuple[int, ...]:
+        """Into how many slices of equal importance to a codeword each level's channels fall: one a product group."""
+        return tuple(
+            count if kind == "product" else 1 for count, kind in zip(self.groups, self.kinds, strict=True)
+        )
 
     @property
     def num_groups(self) -> int:
@@ -113,6 +125,7 @@ class StageConfig:
     Attributes:
         share: part of the recipe's minutes.
         learning_rate: peak; it warms up over the first 2 % and falls to `final_lr_ratio` by a cosine.
+        analysis_rate: the rate of analysis transform, heads and contexts, as a share of it.
         quantized: False trains the transforms alone, for the first minutes: what a group can set is sent as it is
             or not at all, which is the whole level for residual codewords and a slice of channels for product ones.
         frozen_tokens: train the synthesis transform only, on unchanged tokens.
@@ -122,6 +135,7 @@ class StageConfig:
     share: float
     learning_rate: float = 6e-4
     final_lr_ratio: float = 0.03
+    analysis_rate: float = 1.0
     mse_weight: float = 0.3
     feature_weight: float = 0.0
     fine_feature_weight: float = 0.0
