@@ -23,13 +23,15 @@ from wisp.train.feature_loss import FeatureLoss, random_window
 from wisp.train.latent_norm import LIMIT, LatentNorm
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.layers import CEILING, ResidualBlock
-from wisp.train.loop import Trainer, learning_rate, update_average
+from wisp.train.loop import Trainer
+from wisp.train.moving_average import update_average
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import nominal_bpp
 from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import DataConfig, StageConfig, load_recipe
 from wisp.train.replace_synthesis import replace_synthesis
 from wisp.train.run_options import RunOptions
+from wisp.train.schedule import learning_rate
 from wisp.train.verify import example_picture as make_picture
 from wisp.train.verify import verify_bundle
 

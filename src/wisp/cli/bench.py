@@ -13,6 +13,7 @@ from wisp.errors import UsageError
 BENCHMARKS = {
     "run": "quality beside JPEG, WebP, AVIF, JPEG XL and placeholders at equal bytes",
     "report": "one HTML page of what `run` measured",
+    "against": "one run beside another at equal quality",
     "readme": "the README's figures, out of the results",
     "budgets": "whether a size is kept, and used",
     "speed": "time and memory",

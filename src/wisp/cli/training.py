@@ -34,6 +34,10 @@ def train_command(
     weights: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Weights of the feature networks that may train.")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="Start from a bundle's weights (default: from random ones)."),
+    ] = None,
     preview: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Pictures for the PSNR line; never trained on.")
     ] = None,
@@ -59,6 +63,7 @@ def train_command(
             run=run or Path("runs") / table.name,
             minutes=minutes,
             weights=weights,
+            start=start,
             preview=preview,
             resume=resume,
             device=device,

@@ -1,4 +1,4 @@
-"""How the grain of a picture is coded: a map by its neighbours, or two symbols for all (docs/format.md, 5.4 and 5.5)."""
+"""How the grain of a picture is coded: a map by its neighbours, or two symbols (docs/format.md, 5.4 and 5.5)."""
 
 from __future__ import annotations
 

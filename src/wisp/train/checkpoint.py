@@ -46,6 +46,7 @@ def save_checkpoint(
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
+    rate: dict[str, Any],
     recipe: dict[str, Any],
     sampler_state: dict[str, Any],
 ) -> Path:
@@ -58,6 +59,7 @@ def save_checkpoint(
             "average": average.state_dict(),
             "optimizer": optimizer.state_dict(),
             "progress": asdict(progress),
+            "rate": rate,
             "recipe": recipe,
             "sampler": sampler_state,
             "torch_rng": torch.get_rng_state(),

@@ -127,3 +127,10 @@ def space_to_depth_weight(weight: NDArray, block: int) -> NDArray:
     o, c, k, _ = weight.shape
     parts = weight.reshape(o, c // block**2, block, block, k, k)
     return np.ascontiguousarray(parts.transpose(0, 2, 3, 1, 4, 5)).reshape(o, c, k, k)
+
+
+def pixel_unshuffle_weight(weight: NDArray, block: int) -> NDArray:
+    """The inverse of `space_to_depth_weight`."""
+    o, c, k, _ = weight.shape
+    parts = weight.reshape(o, block, block, c // block**2, k, k)
+    return np.ascontiguousarray(parts.transpose(0, 3, 1, 2, 4, 5)).reshape(o, c, k, k)

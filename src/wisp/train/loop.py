@@ -17,43 +17,28 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from wisp.errors import UsageError
+from wisp.runtime.bundle import Bundle
 from wisp.train import parallel
 from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import depths_for
 from wisp.train.environment import environment
 from wisp.train.feature_loss import FeatureLoss, random_window
+from wisp.train.from_bundle import network_of_bundle
 from wisp.train.lattice_loss import lattice_power
+from wisp.train.moving_average import update_average
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import load_preview, preview_depths, preview_psnr
 from wisp.train.principal_start import start_at_principal_components
+from wisp.train.rate_training import RateTraining
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
+from wisp.train.schedule import learning_rate, parameter_groups
 
 _Module = TypeVar("_Module", bound=nn.Module)
 OUTLIER = 4.0  # times the usual error: from here on a crop weighs no more
 WILD = 8.0  # times the usual length of the gradient: such a step is skipped
 BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
-
-
-def learning_rate(stage: StageConfig, progress: float) -> float:
-    """Linear warm-up over the first 2 % of the stage, then a cosine to final_lr_ratio; progress in 0..1."""
-    warm = min(1.0, progress / 0.02 + 1e-3)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    return stage.learning_rate * warm * (stage.final_lr_ratio + (1 - stage.final_lr_ratio) * cosine)
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Exponential moving average of the parameters that learn; buffers (codebooks average themselves) are copied.
-
-    Frozen ones are left alone: even a mean of equals may turn -0 into 0, and so change an exported file.
-    """
-    pairs = zip(average.parameters(), model.parameters(), strict=True)
-    learning = [(ours, theirs) for ours, theirs in pairs if theirs.requires_grad]
-    torch._foreach_lerp_([ours for ours, _ in learning], [theirs for _, theirs in learning], 1 - decay)
-    for ours, theirs in zip(average.buffers(), model.buffers(), strict=True):
-        ours.copy_(theirs)
 
 
 def _channels_last(module: _Module) -> _Module:
@@ -81,10 +66,16 @@ class Trainer:
         )
         self.rank = parallel.start(self.device)
         torch.manual_seed(recipe.seed)
-        self.model = _channels_last(TokenPyramid(recipe.model).to(self.device))
+        network = TokenPyramid(recipe.model)
+        if options.start is not None:
+            network = network_of_bundle(Bundle(options.start), recipe.model)
+        self.model = _channels_last(network.to(self.device))
         parallel.follow_first((*self.model.parameters(), *self.model.buffers()))
         torch.manual_seed(recipe.seed + 1000 * self.rank)  # from here on every process draws its own
         self.average = deepcopy(self.model).requires_grad_(False)
+        self.rate: RateTraining | None = None
+        if any(s.rate_weight for s in recipe.stages):
+            self.rate = RateTraining(recipe.model, self.device)
         self.progress = Progress()
         self.features = self.fine_features = None
         if options.weights is not None:
@@ -95,8 +86,9 @@ class Trainer:
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
         self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank)
         self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
-        if not options.resume:
-            start_at_principal_components(self.model, (self.sampler.batch() for _ in range(8)))
+        if not options.resume and options.start is None:
+            start_at_principal_components(self.model, self.sampler)
+            parallel.follow_first(self.model.heads.parameters())
             self.average.load_state_dict(self.model.state_dict())
         self._start_optimizer(recipe.stages[0])
         self.progress.environments = [environment()]
@@ -106,13 +98,11 @@ class Trainer:
     def _start_optimizer(self, stage: StageConfig) -> None:
         self.model.requires_grad_(not stage.frozen_tokens)
         self.model.synthesis.requires_grad_(True)
-        parts = [{"params": [p for p in self.model.parameters() if p.requires_grad], "share": 1.0}]
-        if stage.analysis_rate != 1:
-            synthesis = list(self.model.synthesis.parameters())
-            others = [p for n, p in self.model.named_parameters() if not n.startswith("synthesis.")]
-            parts = [{"params": synthesis, "share": 1.0}, {"params": others, "share": stage.analysis_rate}]
         self.optimizer = torch.optim.AdamW(
-            parts, lr=stage.learning_rate, betas=BETAS, weight_decay=self.recipe.weight_decay
+            parameter_groups(self.model, stage),
+            lr=stage.learning_rate,
+            betas=BETAS,
+            weight_decay=self.recipe.weight_decay,
         )
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -123,6 +113,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.rate is not None and state.get("rate"):
+            self.rate.load_state_dict(state["rate"])
         for group in self.optimizer.param_groups:
             group["betas"] = BETAS
         self.sampler.random.bit_generator.state = state["sampler"]
@@ -142,6 +134,7 @@ class Trainer:
             average=self.average,
             optimizer=self.optimizer,
             progress=self.progress,
+            rate=self.rate.state_dict() if self.rate is not None else {},
             recipe=json.loads(json.dumps(asdict(self.recipe))),
             sampler_state=dict(self.sampler.random.bit_generator.state),
         )
@@ -163,6 +156,11 @@ class Trainer:
             commitment = torch.stack([level.commitment for level in levels]).mean()
             total = stage.mse_weight * relative + stage.commitment_weight * commitment
             parts["commitment"] = float(commitment.detach())
+            if stage.rate_weight and self.rate is not None:
+                with torch.autocast(device_type=self.device.type, enabled=False):
+                    bits = self.rate.bits(levels, self.model.quantizers, depth.to(self.device))
+                parts["bpp"] = float(bits.mean().detach()) / x[0, 0].numel()
+                total = total + stage.rate_weight * (bits / self._usual(base, bits.detach(), "bits ")).mean()
             if stage.lattice_weight:
                 power = (lattice_power(x, x_hat) / usual).mean()
                 total = total + stage.lattice_weight * power
@@ -201,6 +199,8 @@ class Trainer:
         loss, parts = self.loss(x, stage)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if stage.rate_weight and self.rate is not None:
+            self.rate.step()
         parallel.average_gradients(self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         usual_norm = self.progress.usual.get("norm", float(norm))

@@ -9,24 +9,25 @@ Amplitudes are the fourth root of the variances: between pixels' own proportions
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from wisp.train.dataset import CropSampler
 from wisp.train.layers import bend
 from wisp.train.networks import LatentHead, TokenPyramid
 
+BATCHES = 8
+
 
 @torch.no_grad()
-def start_at_principal_components(model: TokenPyramid, batches: Iterable[Tensor]) -> None:
-    """Set the last convolution of the coarsest head of a product level from crops (B, 3, H, W) in -1..1."""
+def start_at_principal_components(model: TokenPyramid, sampler: CropSampler) -> None:
+    """Set the last convolution of the coarsest head from a few batches, if it is that of a product level."""
     if model.config.kinds[0] != "product":
         return
-    head = model.heads[0]
+    head, device = model.heads[0], next(model.parameters()).device
     assert isinstance(head, LatentHead)
-    rows = [bend(head.mix(model.analysis(x)[0])).permute(0, 2, 3, 1).flatten(0, 2) for x in batches]
-    features = torch.cat(rows).double()
+    seen = [model.analysis(sampler.batch().to(device))[0] for _ in range(BATCHES)]
+    features = torch.cat([bend(head.mix(x)).permute(0, 2, 3, 1).flatten(0, 2) for x in seen]).double()
     features = features - features.mean(0)
     values, vectors = torch.linalg.eigh(features.T @ features / len(features))
     channels = model.config.latent_channels[0]

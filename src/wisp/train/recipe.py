@@ -118,6 +118,7 @@ class StageConfig:
          + feature_weight * mean over crops of (feature distance / usual distance at the crop's depth)
          + fine_feature_weight * the same with VGG-19, on a window of half of the crops
          + commitment_weight * commitment
+         + rate_weight * mean over crops of (bits / usual bits at the crop's depth)   (wisp.train.rate_term)
 
     Dividing by the usual (running mean) error of a depth is, to first order, optimising the mean of the logarithm,
     that is of PSNR over all depths; plain MSE would be ruled by the shallowest, and the fine levels would starve.
@@ -141,6 +142,7 @@ class StageConfig:
     fine_feature_weight: float = 0.0
     lattice_weight: float = 0.0
     commitment_weight: float = 0.25
+    rate_weight: float = 0.0
     quantized: bool = True
     frozen_tokens: bool = False
 

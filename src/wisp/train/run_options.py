@@ -13,6 +13,7 @@ class RunOptions:
     Attributes:
         minutes: wall-clock budget of the whole recipe, previous legs of a resumed run included.
         weights: folder of the feature networks that may train; needed by stages with a feature weight.
+        start: folder of a bundle whose weights the run starts from, instead of random ones.
         preview: folder of pictures for the PSNR line; never trained on.
         max_steps: stop early after that many steps in total (rehearsals and tests).
     """
@@ -21,6 +22,7 @@ class RunOptions:
     run: Path
     minutes: float
     weights: Path | None = None
+    start: Path | None = None
     preview: Path | None = None
     resume: bool = False
     device: str = "auto"

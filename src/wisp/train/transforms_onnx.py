@@ -45,7 +45,17 @@ def _quantize(writer: GraphWriter, latent: str, quantizer: OrderedQuantizer) -> 
 
 def analysis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
     """The analysis network with its quantizers."""
-    a, w = pyramid.analysis, GraphWriter(half)
+    return write_analysis(GraphWriter(half), pyramid)
+
+
+def synthesis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
+    """The synthesis network with its codebooks; an extra zero codeword stands for "not sent"."""
+    return write_synthesis(GraphWriter(half), pyramid)
+
+
+def write_analysis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
+    """The analysis network by a writer, layer by layer in the order of the data."""
+    a = pyramid.analysis
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, "H", "W", 3])
     x = w.node("Transpose", w.node("Cast", "image", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
     x = w.node("Sub", w.node("Mul", x, w.constant(np.float32(1 / 127.5))), w.constant(np.float32(1)))
@@ -80,9 +90,9 @@ def analysis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
     return w.model("analysis", [image], outputs)
 
 
-def synthesis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
-    """The synthesis network with its codebooks; an extra zero codeword stands for "not sent"."""
-    s, w = pyramid.synthesis, GraphWriter(half)
+def write_synthesis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
+    """The synthesis network by a writer, layer by layer in the order of the data."""
+    s = pyramid.synthesis
     inputs, entries = [], {}
     absent = w.constant(np.array(pyramid.config.codebook_size, np.int32))
     for i, module in enumerate(pyramid.quantizers):

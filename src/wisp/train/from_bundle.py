@@ -1,0 +1,96 @@
+"""A bundle back to a network that can be trained further: no checkpoint of its run is needed.
+
+The bundle's graphs were written layer by layer (wisp.train.transforms_onnx). Writing the graphs of an untrained
+network of the same shape again, with a writer that takes notes, tells which stored weight belongs to which layer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import nn
+
+from wisp.errors import ModelMismatch
+from wisp.runtime.bundle import Bundle
+from wisp.runtime.codebooks import read_codebooks
+from wisp.train.graph import GraphWriter, pixel_unshuffle_weight
+from wisp.train.networks import LatentHead, TokenPyramid
+from wisp.train.quantizer import OrderedQuantizer
+from wisp.train.recipe import ModelConfig
+from wisp.train.transforms_onnx import write_analysis, write_synthesis
+
+
+class _NotingWriter(GraphWriter):
+    """Remembers under which names a convolution's weight and bias are stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers: list[tuple[nn.Conv2d, str, str]] = []
+
+    def conv(
+        self, x: str, layer: nn.Module, weight: NDArray | None = None, bias: NDArray | None = None
+    ) -> str:
+        first = len(self.weights)
+        out = super().conv(x, layer, weight, bias)
+        assert isinstance(layer, nn.Conv2d)
+        stored_weight, stored_bias = self.weights[first:]
+        self.layers.append((layer, stored_weight.name, stored_bias.name))
+        return out
+
+
+def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
+    """The network of a bundle, in evaluation mode, with weights as the bundle has them (half precision).
+
+    Latents are where the bundle's analysis puts them, so each LatentNorm starts as the identity, and every codeword as
+    often used as the next.
+
+    Args:
+        config: the shape that the bundle was trained in, as its recipe says.
+
+    Raises:
+        ModelMismatch: the bundle is of another shape.
+    """
+    network = TokenPyramid(config)
+    for name, write in (("analysis.onnx", write_analysis), ("synthesis.onnx", write_synthesis)):
+        writer = _NotingWriter()
+        wanted = write(writer, network)
+        found = onnx.load_model_from_string(bundle.verified(name).read_bytes())
+        if [n.op_type for n in found.graph.node] != [n.op_type for n in wanted.graph.node]:
+            raise ModelMismatch(
+                f"expected {name} of {bundle.folder} to be built as the recipe says, found another"
+            )
+        stored = {part.name: numpy_helper.to_array(part) for part in found.graph.initializer}
+        for layer, weight, bias in writer.layers:
+            _restore(layer, stored[weight], stored[bias], layer is network.analysis.stem, name)
+    books = read_codebooks(bundle)
+    if books is None:
+        raise ModelMismatch(f"expected codebooks in {bundle.folder}, found none; reinstall the model")
+    for module, book, head in zip(network.quantizers, books, network.heads, strict=True):
+        assert isinstance(module, OrderedQuantizer)
+        codewords = torch.from_numpy(book[:, :-1].copy())
+        if codewords.shape != module.codebooks.shape:
+            raise ModelMismatch(
+                f"expected codebooks {tuple(module.codebooks.shape)}, found {tuple(codewords.shape)} in {bundle.folder}"
+            )
+        module.codebooks.copy_(codewords)
+        module.ema_counts.fill_(1.0)
+        module.ema_sums.copy_(codewords)
+        module.initialised.fill_(True)
+        assert isinstance(head, LatentHead)
+        head.norm.initialised.fill_(True)
+    return network.eval()
+
+
+@torch.no_grad()
+def _restore(layer: nn.Conv2d, weight: NDArray, bias: NDArray, is_stem: bool, name: str) -> None:
+    value = weight.astype(np.float32)
+    if is_stem and value.shape == tuple(layer.weight.shape):
+        value = pixel_unshuffle_weight(value, 4)
+    if value.shape != tuple(layer.weight.shape):
+        raise ModelMismatch(f"expected a layer {tuple(layer.weight.shape)} in {name}, found {value.shape}")
+    assert layer.bias is not None
+    layer.weight.copy_(torch.from_numpy(value))
+    layer.bias.copy_(torch.from_numpy(bias.astype(np.float32)))

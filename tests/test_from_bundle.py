@@ -1,0 +1,55 @@
+"""A bundle's weights back in a network that trains on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tiny_bundle import tiny_recipe
+
+from wisp.errors import ModelMismatch
+from wisp.runtime import Bundle, find_bundle
+from wisp.train.from_bundle import network_of_bundle
+from wisp.train.graph import pixel_unshuffle_weight, space_to_depth_weight
+from wisp.train.loop import Trainer
+from wisp.train.recipe import load_recipe
+from wisp.train.run_options import RunOptions
+from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
+from wisp.train.verify import example_picture as make_picture
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "wisp_small.toml"
+
+
+def test_the_released_files_come_out_again() -> None:
+    bundle = find_bundle("wisp_small")
+    network = network_of_bundle(bundle, load_recipe(RECIPE).model)
+    assert analysis_onnx(network).SerializeToString() == (bundle.folder / "analysis.onnx").read_bytes()
+    assert synthesis_onnx(network).SerializeToString() == (bundle.folder / "synthesis.onnx").read_bytes()
+
+
+def test_reordering_a_weight_is_undone() -> None:
+    weight = torch.randn(5, 48, 3, 3).numpy()
+    assert (pixel_unshuffle_weight(space_to_depth_weight(weight, 4), 4) == weight).all()
+
+
+def test_a_bundle_of_another_shape_is_refused(tiny_model: Path) -> None:
+    config = tiny_recipe().model
+    with pytest.raises(ModelMismatch, match="as the recipe says"):
+        network_of_bundle(Bundle(tiny_model), replace(config, analysis_blocks=(1, 2, 1, 1)))
+    with pytest.raises(ModelMismatch, match="expected a layer"):
+        network_of_bundle(Bundle(tiny_model), replace(config, widths=(8, 8, 16, 24)))
+
+
+def test_a_run_starts_where_the_bundle_stands(tiny_model: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.fromarray(make_picture(80, 100)).save(pictures / "0.png")
+    options = RunOptions(pictures, tmp_path / "run", minutes=1, device="cpu", threads=1)
+    started = Trainer(tiny_recipe(), replace(options, start=tiny_model)).average.state_dict()
+    known = network_of_bundle(Bundle(tiny_model), tiny_recipe().model).state_dict()
+    random = Trainer(tiny_recipe(), options).average.state_dict()
+    assert all(torch.equal(started[name], known[name]) for name in known)
+    assert not all(torch.equal(started[name], random[name]) for name in known)
