@@ -1,4 +1,4 @@
-"""How the grain of a picture is coded: a map by its neighbours, or two symbols (docs/format.md, 5.4 and 5.5)."""
+"""How the grain of a picture is coded: a map by its neighbours, or two symbols (docs/format.md, section 5.4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wisp.entropy.integer_softmax import cumulatives, frequencies
 from wisp.entropy.range_coder import TOTAL_BITS, RangeDecoder, RangeEncoder
-from wisp.errors import Corrupt, ModelMismatch, UsageError
+from wisp.errors import ModelMismatch, UsageError
 from wisp.tokens.pyramid import PyramidShape
 from wisp.tokens.uniform_grain import SIXTEENTHS, UniformGrain, grain_of_map
 
@@ -95,14 +95,11 @@ class UniformCoder:
         """The depths, D or 0.
 
         Raises:
-            Corrupt: a writer would have spelled the share otherwise.
+            Truncated, Corrupt: a writer would have spelled the share otherwise.
         """
         depth, kept = (int(decoder.decode(row)[0]) + 1 for row in self._rows)
         grain = UniformGrain(depth, kept)
         canonical = grain.canonical(shape.rows, shape.columns)
         if canonical != grain:
-            raise Corrupt(
-                f"expected a share of {canonical.kept} sixteenths for {shape.columns}x{shape.rows} positions, "
-                f"found {kept}; the file is damaged"
-            )
+            raise decoder.fault(f"a share of {kept} sixteenths whose spelling is {canonical.kept}")
         return grain.map(shape.rows, shape.columns)

@@ -1,4 +1,4 @@
-"""A grain of one depth for the whole picture, at a share of its positions (docs/format.md, section 5.5).
+"""A grain of one depth for the whole picture, at a share of its positions (docs/format.md, section 5.4).
 
 The share counts ranks of the 4x4 tile of `wisp.tokens.stages`: with k sixteenths, the positions of rank below k have
 the depth, the others have depth 0, and nothing is sent of them. That is PQ-MIM's hybrid mode, in which the last stages

@@ -117,7 +117,6 @@ def export_bundle(
         "summary": recipe["description"],
         "strides": list(config.strides),
         "groups": list(config.groups),
-        "grain": config.grain,
         "contexts": contexts,
         "allocation": {
             "masking": MASKING,
@@ -126,6 +125,8 @@ def export_bundle(
         },
         "files": {},
     }
+    if config.grain != "map":
+        table["grain"] = config.grain
     np.savez(part / "tables.npz", grain=initial_grain_logits(config.num_groups))
     write_config(part, table)
     photographs = load_photographs(data, 64, image_limit)

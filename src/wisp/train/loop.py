@@ -98,12 +98,8 @@ class Trainer:
     def _start_optimizer(self, stage: StageConfig) -> None:
         self.model.requires_grad_(not stage.frozen_tokens)
         self.model.synthesis.requires_grad_(True)
-        self.optimizer = torch.optim.AdamW(
-            parameter_groups(self.model, stage),
-            lr=stage.learning_rate,
-            betas=BETAS,
-            weight_decay=self.recipe.weight_decay,
-        )
+        groups, decay = parameter_groups(self.model, stage), self.recipe.weight_decay
+        self.optimizer = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=BETAS, weight_decay=decay)
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.progress = Progress(**state["progress"])

@@ -10,7 +10,7 @@ Amplitudes are the fourth root of the variances: between pixels' own proportions
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wisp.train.dataset import CropSampler
 from wisp.train.layers import bend

@@ -18,7 +18,7 @@ def learning_rate(stage: StageConfig, progress: float) -> float:
 
 
 def parameter_groups(model: nn.Module, stage: StageConfig) -> list[dict[str, Any]]:
-    """What learns, for an optimizer: `share` of the rate goes to each group, `analysis_rate` to all but the synthesis."""
+    """What learns, for an optimizer; `share`: how much of the rate, which is `analysis_rate` but for the synthesis."""
     learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if stage.analysis_rate == 1:
         return [{"params": [p for _, p in learning], "share": 1.0}]
