@@ -20,7 +20,7 @@ from PIL import Image
 import wisp
 from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
-from wisp.bench.pq_mim_rows import PqMimRow, PqMimStore, model_version
+from wisp.bench.pq_mim_rows import Key, PqMimRow, PqMimStore, model_version
 from wisp.bench.pq_mim_table import summary
 from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
 from wisp.codecs import TokenPyramidCodec, codec_for_model
@@ -28,10 +28,13 @@ from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.container import unpack_file
 from wisp.errors import UsageError, WispError
 from wisp.rate import rate_bpp
+from wisp.types import Fill
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
 WHOLE = 100  # per cent of the positions
 FILLS = ("generate", "smooth")
+
+Sizes = tuple[int | None, int | None, int | None, int | None]
 
 
 def order_0_model(codec: TokenPyramidCodec) -> PyramidEntropyModel:
@@ -62,34 +65,39 @@ def measure(
             quality = 100 * depth / sum(codec.bundle.config.groups)
             folder = codec.bundle.folder
             data = wisp.compress(image, quality=quality, keep=kept / 100, model=folder, threads=threads)
-            shown = wisp.reconstruct(data, fill=fill, seed=0, model=folder, threads=threads)  # type: ignore[arg-type]
-            row = PqMimRow(
-                *key,
-                num_bytes=len(data),
-                rate_bpp=rate_bpp(len(data), image.width, image.height),
-                **_sizes(codec, data),
-                num_generated=shown.num_generated,
-                scores=reference.compare(shown.image),
-                image_hash=digest,
-                model_version=version,
-                metrics_version=panel.version,
-            )
+            shown = wisp.reconstruct(data, fill=Fill(fill), seed=0, model=folder, threads=threads)
+            scores = reference.compare(shown.image)
+            sizes = _sizes(codec, data)
+            row = _row(key, image, data, sizes, shown.num_generated, scores, (digest, version, panel.version))
             store.add(row)
         yield row
 
 
-def _sizes(codec: TokenPyramidCodec, data: bytes) -> dict[str, int | None]:
-    """The whole file's size with each entropy model, and its number of tokens."""
+def _row(
+    key: Key,
+    image: Image.Image,
+    data: bytes,
+    sizes: Sizes,
+    num_generated: int,
+    scores: dict[str, float | None],
+    identity: tuple[str, str, str],
+) -> PqMimRow:
+    rate = rate_bpp(len(data), image.width, image.height)
+    return PqMimRow(*key, len(data), rate, *sizes, num_generated, scores, *identity)
+
+
+def _sizes(codec: TokenPyramidCodec, data: bytes) -> Sizes:
+    """The whole file's size with order-0 tables, tables and masked model; its number of tokens."""
     file = unpack_file(data)
     tokens = codec.decode_tokens(file)
     overhead = len(data) - len(file.payload)
     prior = codec.prior_model
-    return {
-        "order_0_num_bytes": overhead + len(order_0_model(codec).write(tokens).data),
-        "tables_num_bytes": overhead + len(codec.entropy_model.write(tokens).data),
-        "prior_num_bytes": None if prior is None else overhead + len(prior.write(tokens).data),
-        "num_tokens": sum(int(tokens.sent(place, level).sum()) for place, level, _ in tokens.shape.order()),
-    }
+    return (
+        overhead + len(order_0_model(codec).write(tokens).data),
+        overhead + len(codec.entropy_model.write(tokens).data),
+        None if prior is None else overhead + len(prior.write(tokens).data),
+        sum(int(tokens.sent(place, level).sum()) for place, level, _ in tokens.shape.order()),
+    )
 
 
 def measure_beside(
@@ -111,20 +119,8 @@ def measure_beside(
             folder = codec.bundle.folder
             data = wisp.compress(image, bpp=rate, model=folder, threads=threads)
             shown = wisp.decompress(data, model=folder, threads=threads)
-            row = PqMimRow(
-                *key,
-                num_bytes=len(data),
-                rate_bpp=rate_bpp(len(data), image.width, image.height),
-                order_0_num_bytes=None,
-                tables_num_bytes=None,
-                prior_num_bytes=None,
-                num_tokens=None,
-                num_generated=0,
-                scores=reference.compare(shown),
-                image_hash=digest,
-                model_version=version,
-                metrics_version=panel.version,
-            )
+            scores, nothing = reference.compare(shown), (None, None, None, None)
+            row = _row(key, image, data, nothing, 0, scores, (digest, version, panel.version))
             store.add(row)
         yield row
 

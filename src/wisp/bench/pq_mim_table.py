@@ -34,9 +34,8 @@ def summary(rows: Sequence[PqMimRow], model: str, beside: str | None, metrics: S
         saved = "-" if rates[0] is None or rates[2] is None else f"{100 * (1 - rates[2] / rates[0]):.1f} %"
         tokens = number(_mean([row.num_tokens for row in here]), 0)
         num_bytes = number(_mean([row.num_bytes for row in here]), 0)
-        lines.append(
-            [str(depth), tokens, *(number(r, 4) for r in rates), saved, num_bytes, *_scores(here, metrics)]
-        )
+        cells = [str(depth), tokens, *(number(rate, 4) for rate in rates), saved, num_bytes]
+        lines.append([*cells, *_scores(here, metrics)])
     page += [*table(header, lines), ""]
     page += ["Saved: by the masked model, of the order-0 tables' files.", ""]
     page += ["## Tokens at a share of the positions", ""]
@@ -47,9 +46,9 @@ def summary(rows: Sequence[PqMimRow], model: str, beside: str | None, metrics: S
         {(r.depth, r.kept_percent, r.fill) for r in ours if r.kept_percent < 100}
     ):
         here = [r for r in ours if (r.depth, r.kept_percent, r.fill) == (depth, kept, fill)]
-        num_bytes, rate = _mean([r.num_bytes for r in here]), _mean([r.rate_bpp for r in here])
+        size, rate = _mean([r.num_bytes for r in here]), _mean([r.rate_bpp for r in here])
         drawn = number(_mean([r.num_generated for r in here]), 0)
-        cells = [str(depth), f"{kept} %", number(num_bytes, 0), number(rate, 4), fill, drawn]
+        cells = [str(depth), f"{kept} %", number(size, 0), number(rate, 4), fill, drawn]
         lines.append([*cells, *_scores(here, metrics)])
     page += [*table(header, lines), ""]
     theirs = [row for row in rows if row.model == beside]
