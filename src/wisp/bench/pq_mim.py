@@ -57,6 +57,7 @@ def measure(
     """A row for each (depth, per cent of the positions, fill), taken over from the store where it is current."""
     digest, version = picture_hash(image), model_version(codec)
     reference = None
+    written: dict[tuple[int, int], tuple[bytes, Sizes]] = {}
     for depth, kept, fill in cells:
         key = (name, codec.bundle.config.name, depth, kept, fill, 0.0)
         row = store.current(key, (digest, version, panel.version))
@@ -64,10 +65,12 @@ def measure(
             reference = reference or panel.reference(image)
             quality = 100 * depth / sum(codec.bundle.config.groups)
             folder = codec.bundle.folder
-            data = wisp.compress(image, quality=quality, keep=kept / 100, model=folder, threads=threads)
+            if (depth, kept) not in written:
+                data = wisp.compress(image, quality=quality, keep=kept / 100, model=folder, threads=threads)
+                written[depth, kept] = data, _sizes(codec, data)
+            data, sizes = written[depth, kept]
             shown = wisp.reconstruct(data, fill=Fill(fill), seed=0, model=folder, threads=threads)
             scores = reference.compare(shown.image)
-            sizes = _sizes(codec, data)
             row = _row(key, image, data, sizes, shown.num_generated, scores, (digest, version, panel.version))
             store.add(row)
         yield row
@@ -91,11 +94,12 @@ def _sizes(codec: TokenPyramidCodec, data: bytes) -> Sizes:
     file = unpack_file(data)
     tokens = codec.decode_tokens(file)
     overhead = len(data) - len(file.payload)
-    prior = codec.prior_model
+    assert codec.prior_model is not None
+    is_prior = file.header.uses_prior  # the file as it is, then; writing it again would take longest
     return (
         overhead + len(order_0_model(codec).write(tokens).data),
         overhead + len(codec.entropy_model.write(tokens).data),
-        None if prior is None else overhead + len(prior.write(tokens).data),
+        len(data) if is_prior else overhead + len(codec.prior_model.write(tokens).data),
         sum(int(tokens.sent(place, level).sum()) for place, level, _ in tokens.shape.order()),
     )
 
