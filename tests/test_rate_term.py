@@ -88,8 +88,11 @@ def test_a_resumed_run_keeps_its_prior(tmp_path: Path) -> None:
     recipe = replace(recipe, stages=(replace(recipe.stages[0], rate_weight=1.0),))
     straight = _run(recipe, pictures, tmp_path / "a", 4)
     resumed = _run(recipe, pictures, tmp_path / "b", 2, 4)
-    assert straight.rate is not None
-    assert resumed.rate is not None
-    for ours, theirs in ((straight.rate.term, resumed.rate.term), (straight.model, resumed.model)):
+    assert straight.objective.rate is not None
+    assert resumed.objective.rate is not None
+    for ours, theirs in (
+        (straight.objective.rate.term, resumed.objective.rate.term),
+        (straight.model, resumed.model),
+    ):
         pairs = zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True)
         assert all(torch.equal(a, b) for a, b in pairs)

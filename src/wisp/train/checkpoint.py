@@ -46,11 +46,11 @@ def save_checkpoint(
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
-    rate: dict[str, Any],
+    beside: dict[str, Any],
     recipe: dict[str, Any],
     sampler_state: dict[str, Any],
 ) -> Path:
-    """Write a checkpoint atomically and return its path."""
+    """Write a checkpoint atomically and return its path; `beside` holds the states of what learns beside the model."""
     path = run / name
     part = path.with_suffix(".part")
     torch.save(
@@ -59,7 +59,7 @@ def save_checkpoint(
             "average": average.state_dict(),
             "optimizer": optimizer.state_dict(),
             "progress": asdict(progress),
-            "rate": rate,
+            "beside": beside,
             "recipe": recipe,
             "sampler": sampler_state,
             "torch_rng": torch.get_rng_state(),

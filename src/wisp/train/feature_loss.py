@@ -10,6 +10,7 @@ lattice. Each call therefore shifts both pictures by the same random offset, so 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -36,6 +37,23 @@ def random_window(x: Tensor, x_hat: Tensor) -> tuple[Tensor, Tensor]:
     return x[here], x_hat[here]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Two pictures as a network sees them.
+
+    Attributes:
+        distances: (B,) float32, 0 for equal pictures.
+        wanted, found: unit-length feature maps (B, C, h, w) of x and of x_hat, fine to coarse; the latter have
+            gradients.
+        shift: (rows, columns) in pixels, cut off at the top and at the left before the network looked.
+    """
+
+    distances: Tensor
+    wanted: tuple[Tensor, ...]
+    found: tuple[Tensor, ...]
+    shift: tuple[int, int]
+
+
 class FeatureLoss(nn.Module):
     """Call with x, x_hat (B, 3, H, W) in -1..1 -> (B,) distances, 0 for equal pictures.
 
@@ -53,6 +71,14 @@ class FeatureLoss(nn.Module):
         self.network, self.max_shift = network, max_shift
         for key, value in load_file(path).items():
             self.register_buffer(key.replace(".", "_"), value.float())
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each feature map, fine to coarse."""
+        names = [f"conv{i}" for i in range(1, 6)]
+        if self.network == "vgg19_relu3_4":
+            names = ["conv1_2", "conv2_2", "conv3_4"]
+        return tuple(len(getattr(self, f"{name}_bias")) for name in names)
 
     def _convolve(self, x: Tensor, layer: str) -> Tensor:
         weight = getattr(self, f"{layer}_weight")
@@ -79,13 +105,20 @@ class FeatureLoss(nn.Module):
         return taps
 
     def forward(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        return self.compare(x, x_hat).distances
+
+    def compare(self, x: Tensor, x_hat: Tensor) -> Compared:
+        """Distances and the features they come from, for what else wants to look at these."""
         dy, dx = (int(v) for v in torch.randint(0, self.max_shift, (2,)))
-        total = x.new_zeros(len(x))
         with torch.no_grad():
-            wanted = self.taps(x[..., dy:, dx:])
-        for u, v in zip(wanted, self.taps(x_hat[..., dy:, dx:]), strict=True):
-            u, v = u.float(), v.float()
-            u = u * (u.square().sum(1, keepdim=True) + EPSILON).rsqrt()
-            v = v * (v.square().sum(1, keepdim=True) + EPSILON).rsqrt()
+            wanted = tuple(_unit(u) for u in self.taps(x[..., dy:, dx:]))
+        found = tuple(_unit(v) for v in self.taps(x_hat[..., dy:, dx:]))
+        total = x.new_zeros(len(x))
+        for u, v in zip(wanted, found, strict=True):
             total = total + (u - v).square().sum(1).mean((1, 2))
-        return total / len(wanted)
+        return Compared(total / len(wanted), wanted, found, (dy, dx))
+
+
+def _unit(features: Tensor) -> Tensor:
+    features = features.float()
+    return features * (features.square().sum(1, keepdim=True) + EPSILON).rsqrt()

@@ -7,13 +7,12 @@ import math
 import time
 from copy import deepcopy
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from wisp.errors import UsageError
@@ -21,32 +20,19 @@ from wisp.runtime.bundle import Bundle
 from wisp.train import parallel
 from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
-from wisp.train.depths import depths_for
 from wisp.train.environment import environment
-from wisp.train.feature_loss import FeatureLoss, random_window
 from wisp.train.from_bundle import network_of_bundle
-from wisp.train.lattice_loss import lattice_power
 from wisp.train.moving_average import update_average
 from wisp.train.networks import TokenPyramid
+from wisp.train.objective import Objective, channels_last
 from wisp.train.preview import load_preview, preview_depths, preview_psnr
 from wisp.train.principal_start import start_at_principal_components
-from wisp.train.rate_training import RateTraining
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
 from wisp.train.schedule import learning_rate, parameter_groups
 
-_Module = TypeVar("_Module", bound=nn.Module)
-OUTLIER = 4.0  # times the usual error: from here on a crop weighs no more
 WILD = 8.0  # times the usual length of the gradient: such a step is skipped
 BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
-
-
-def _channels_last(module: _Module) -> _Module:
-    """Weights in the layout that CPUs and GPUs convolve fastest in reduced precision."""
-    for tensor in (*module.parameters(), *module.buffers()):
-        if tensor.dim() == 4:
-            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
-    return module
 
 
 class Trainer:
@@ -69,20 +55,12 @@ class Trainer:
         network = TokenPyramid(recipe.model)
         if options.start is not None:
             network = network_of_bundle(Bundle(options.start), recipe.model)
-        self.model = _channels_last(network.to(self.device))
+        self.model = channels_last(network.to(self.device))
         parallel.follow_first((*self.model.parameters(), *self.model.buffers()))
         torch.manual_seed(recipe.seed + 1000 * self.rank)  # from here on every process draws its own
         self.average = deepcopy(self.model).requires_grad_(False)
-        self.rate: RateTraining | None = None
-        if any(s.rate_weight for s in recipe.stages):
-            self.rate = RateTraining(recipe.model, self.device)
         self.progress = Progress()
-        self.features = self.fine_features = None
-        if options.weights is not None:
-            self.features = _channels_last(FeatureLoss(options.weights).to(self.device))
-            if any(s.fine_feature_weight for s in recipe.stages):
-                fine = FeatureLoss(options.weights, "vgg19_relu3_4")
-                self.fine_features = _channels_last(fine.to(self.device))
+        self.objective = Objective(recipe, options.weights, self.device)
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
         self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank)
         self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
@@ -109,8 +87,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        if self.rate is not None and state.get("rate"):
-            self.rate.load_state_dict(state["rate"])
+        for name, companion in self.objective.companions().items():
+            companion.load_state_dict(state["beside"][name])
         for group in self.optimizer.param_groups:
             group["betas"] = BETAS
         self.sampler.random.bit_generator.state = state["sampler"]
@@ -130,58 +108,10 @@ class Trainer:
             average=self.average,
             optimizer=self.optimizer,
             progress=self.progress,
-            rate=self.rate.state_dict() if self.rate is not None else {},
+            beside={name: companion.state_dict() for name, companion in self.objective.companions().items()},
             recipe=json.loads(json.dumps(asdict(self.recipe))),
             sampler_state=dict(self.sampler.random.bit_generator.state),
         )
-
-    def loss(self, x: Tensor, stage: StageConfig) -> tuple[Tensor, dict[str, float]]:
-        """x (B, 3, S, S) in -1..1 -> the stage's loss (its formula: StageConfig) and its parts."""
-        base, depth = depths_for(x, self.recipe.model)
-        with torch.autocast(device_type=self.device.type, dtype=torch.bfloat16):
-            levels = self.model.encode(x, stage.quantized)
-            x_hat = self.model.decode(levels, depth.to(self.device))
-            errors = (x_hat.float() - x).square().mean((1, 2, 3))
-            usual = self._usual(base, errors.detach())
-            usual = torch.maximum(
-                usual, errors.detach() / OUTLIER
-            )  # one wild crop must not be the whole gradient
-            relative = (errors / usual).mean()
-            mse = errors.mean()
-            parts = {"mse": float(mse.detach())}
-            commitment = torch.stack([level.commitment for level in levels]).mean()
-            total = stage.mse_weight * relative + stage.commitment_weight * commitment
-            parts["commitment"] = float(commitment.detach())
-            if stage.rate_weight and self.rate is not None:
-                with torch.autocast(device_type=self.device.type, enabled=False):
-                    bits = self.rate.bits(levels, self.model.quantizers, depth.to(self.device))
-                parts["bpp"] = float(bits.mean().detach()) / x[0, 0].numel()
-                total = total + stage.rate_weight * (bits / self._usual(base, bits.detach(), "bits ")).mean()
-            if stage.lattice_weight:
-                power = (lattice_power(x, x_hat) / usual).mean()
-                total = total + stage.lattice_weight * power
-                parts["lattice"] = float(power.detach())
-            if stage.feature_weight and self.features is not None:
-                distances = self.features(x, x_hat)
-                parts["feature"] = float(distances.mean().detach())
-                usual_distance = self._usual(base, distances.detach(), "feature ")
-                total = total + stage.feature_weight * (distances / usual_distance).mean()
-            if stage.fine_feature_weight and self.fine_features is not None:
-                half = len(x) // 2  # crops come in random order and at random depths
-                distances = self.fine_features(*random_window(x[:half], x_hat[:half]))
-                parts["fine"] = float(distances.mean().detach())
-                usual_distance = self._usual(base[:half], distances.detach(), "fine ")
-                total = total + stage.fine_feature_weight * (distances / usual_distance).mean()
-        return total, parts
-
-    def _usual(self, base: Tensor, errors: Tensor, kind: str = "") -> Tensor:
-        """Running mean of an error at each crop's base depth (B,), updated with this batch's errors (B,)."""
-        usual = self.progress.usual
-        keys = [f"{kind}{depth}" for depth in base.tolist()]
-        for key, error in zip(keys, errors.tolist(), strict=True):
-            last = usual.get(key, error)
-            usual[key] = 0.95 * last + 0.05 * min(error, OUTLIER * last)
-        return torch.tensor([usual[key] for key in keys], device=errors.device)
 
     def step(self, stage: StageConfig, stage_progress: float) -> dict[str, float]:
         """One optimiser step."""
@@ -192,11 +122,11 @@ class Trainer:
         if stage.frozen_tokens:
             self.model.quantizers.eval()
             self.model.heads.eval()
-        loss, parts = self.loss(x, stage)
+        loss, parts = self.objective(self.model, x, stage, self.progress.usual)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if stage.rate_weight and self.rate is not None:
-            self.rate.step()
+        for companion in self.objective.companions().values():
+            parts |= companion.step()
         parallel.average_gradients(self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         usual_norm = self.progress.usual.get("norm", float(norm))

@@ -195,6 +195,11 @@ class TokenPyramid(nn.Module):
 
     def decode(self, levels: list[QuantizedLevel], depth: Tensor) -> Tensor:
         """Synthesis from the first `depth` groups of the order; depth (B, rows, columns) int64 in 0..num_groups."""
+        y: Tensor = self.synthesis(*self.received(levels, depth))
+        return y
+
+    def received(self, levels: list[QuantizedLevel], depth: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Sums of codewords (B, D, h, w) and masks (B, G, h, w) of what is sent at each level; depth as in `decode`."""
         latents, masks = [], []
         before = 0
         for level, stride, groups in zip(levels, self.config.strides, self.config.groups, strict=True):
@@ -204,8 +209,7 @@ class TokenPyramid(nn.Module):
             latents.append(level.straight_through(here))
             masks.append((here > torch.arange(groups, device=depth.device)[None, :, None, None]).float())
             before += groups
-        y: Tensor = self.synthesis(latents, masks)
-        return y
+        return latents, masks
 
     @torch.no_grad()
     def settle(self) -> None:

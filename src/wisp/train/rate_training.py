@@ -30,10 +30,10 @@ class RateTraining:
         bits, self._loss = self.term(levels, quantizers, depth)
         return bits
 
-    def step(self) -> None:
-        """One step of the prior on the batch that `bits` saw last."""
+    def step(self) -> dict[str, float]:
+        """One step of the prior on the batch that `bits` saw last, if there is one; its loss by name."""
         if self._loss is None or not self._loss.requires_grad:
-            return
+            return {}
         self.optimizer.zero_grad(set_to_none=True)
         self._loss.backward()
         for parameter in self.term.parameters():  # every process averages the same list
@@ -42,7 +42,8 @@ class RateTraining:
         parallel.average_gradients(self.term.parameters())
         nn.utils.clip_grad_norm_(self.term.parameters(), 1.0)
         self.optimizer.step()
-        self._loss = None
+        nats, self._loss = float(self._loss.detach()), None
+        return {"prior": nats}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed run needs."""

@@ -119,6 +119,7 @@ class StageConfig:
          + fine_feature_weight * the same with VGG-19, on a window of half of the crops
          + commitment_weight * commitment
          + rate_weight * mean over crops of (bits / usual bits at the crop's depth)   (wisp.train.rate_term)
+         + adversarial_weight * how little the critic takes the crops for photographs      (wisp.train.critic)
 
     Dividing by the usual (running mean) error of a depth is, to first order, optimising the mean of the logarithm,
     that is of PSNR over all depths; plain MSE would be ruled by the shallowest, and the fine levels would starve.
@@ -143,8 +144,16 @@ class StageConfig:
     lattice_weight: float = 0.0
     commitment_weight: float = 0.25
     rate_weight: float = 0.0
+    adversarial_weight: float = 0.0
     quantized: bool = True
     frozen_tokens: bool = False
+
+    def __post_init__(self) -> None:
+        if self.adversarial_weight and not self.feature_weight:
+            raise UsageError(
+                f"stage {self.name}: expected a feature_weight beside an adversarial_weight, found none; "
+                "the critic looks at the features of that loss"
+            )
 
 
 @dataclass(frozen=True)

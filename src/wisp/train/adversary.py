@@ -1,0 +1,67 @@
+"""The critic with what trains it: a hinge loss, and an optimiser of its own beside the synthesis'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wisp.train import parallel
+from wisp.train.critic import Critic, condition_of
+from wisp.train.feature_loss import Compared, FeatureLoss
+from wisp.train.recipe import ModelConfig
+
+LEARNING_RATE = 4e-4
+BETAS = (0.0, 0.99)
+
+
+class Adversary:
+    """Tells photographs from syntheses of the same tokens, and learns a step after each step of the synthesis."""
+
+    def __init__(self, config: ModelConfig, features: FeatureLoss, device: torch.device) -> None:
+        self.stride = config.strides[-1]
+        self.critic = Critic(features.channels, sum(config.latent_channels)).to(device)
+        parallel.follow_first(self.critic.parameters())
+        self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=LEARNING_RATE, betas=BETAS)
+        self._seen: tuple[Compared, Tensor] | None = None
+
+    def doubt(self, compared: Compared, sent: Sequence[Tensor]) -> Tensor:
+        """How little the critic takes the syntheses for photographs: a scalar, with gradients to them.
+
+        Args:
+            compared: features of photographs and syntheses; kept for `step`.
+            sent: as wisp.train.critic.condition_of.
+        """
+        condition = condition_of(sent, self.stride, compared.shift)
+        self._seen = compared, condition
+        return -torch.stack([logits.mean() for logits in self.critic(compared.found, condition)]).mean()
+
+    def step(self) -> dict[str, float]:
+        """One step of the critic on what `doubt` saw last, if anything; its hinge loss (Lim and Ye 2017) by name."""
+        if self._seen is None:
+            return {}
+        compared, condition = self._seen
+        real = self.critic(compared.wanted, condition)
+        made = self.critic([f.detach() for f in compared.found], condition)
+        loss = torch.stack(
+            [F.relu(1 - r).mean() + F.relu(1 + m).mean() for r, m in zip(real, made, strict=True)]
+        ).mean()
+        self.optimizer.zero_grad(set_to_none=True)  # also what the synthesis' step left behind
+        loss.backward()
+        parallel.average_gradients(self.critic.parameters())
+        nn.utils.clip_grad_norm_(self.critic.parameters(), 10.0)
+        self.optimizer.step()
+        self._seen = None
+        return {"critic": float(loss.detach())}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed run needs."""
+        return {"critic": self.critic.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        self.critic.load_state_dict(state["critic"])
+        self.optimizer.load_state_dict(state["optimizer"])

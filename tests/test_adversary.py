@@ -1,0 +1,121 @@
+"""The critic of the adversarial stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from tiny_bundle import tiny_recipe
+from torch import Tensor
+
+from wisp.errors import UsageError
+from wisp.train.adversary import Adversary
+from wisp.train.critic import Critic, condition_of
+from wisp.train.feature_loss import FeatureLoss
+from wisp.train.loop import Trainer
+from wisp.train.recipe import StageConfig
+from wisp.train.run_options import RunOptions
+from wisp.train.verify import example_picture as make_picture
+
+CONFIG = tiny_recipe().model
+CHANNELS = (3, 4, 4, 8, 8, 8)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder with a feature network of a few random weights."""
+    torch.manual_seed(0)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    table: dict[str, Tensor] = {}
+    for i in range(1, 6):
+        table[f"conv{i}.weight"] = 0.5 * torch.randn(CHANNELS[i], CHANNELS[i - 1], 3, 3)
+        table[f"conv{i}.bias"] = torch.zeros(CHANNELS[i])
+    save_file(table, folder / "darknet_reference.safetensors")
+    return folder
+
+
+def _sent(batch: int = 4) -> list[Tensor]:
+    return [torch.randn(batch, 8, size, size) for size in (2, 4, 8)]
+
+
+def test_the_condition_is_cut_like_the_features() -> None:
+    sent = _sent()
+    assert torch.equal(condition_of(sent, 8, (0, 0))[:, 16:], sent[2])
+    cut = condition_of(sent, 8, (9, 0))
+    assert cut.shape == (4, 24, 7, 8)
+    assert torch.equal(cut[:, 16:], sent[2][..., 1:, :])
+    assert torch.equal(cut[:, :8, 0, 0], sent[0][:, :, 0, 0])
+
+
+def test_the_verdict_depends_on_what_was_sent(weights: Path) -> None:
+    features = FeatureLoss(weights)
+    critic = Critic(features.channels, 24).eval()
+    x = torch.rand(4, 3, 64, 64)
+    compared = features.compare(x, x)
+    verdicts = [critic(compared.wanted, condition_of(_sent(), 8, compared.shift)) for _ in range(2)]
+    assert [v.shape[0] for v in verdicts[0]] == [4, 4, 4]
+    assert not torch.allclose(verdicts[0][0], verdicts[1][0])
+
+
+def test_a_critic_learns_to_tell_and_a_synthesis_to_please(weights: Path) -> None:
+    torch.manual_seed(0)
+    features = FeatureLoss(weights)
+    adversary = Adversary(CONFIG, features, torch.device("cpu"))
+    sent = _sent()
+    x = torch.rand(4, 3, 64, 64) * 2 - 1
+    smooth = torch.nn.functional.avg_pool2d(x, 5, 1, 2)
+    losses, doubts = [], []
+    for _ in range(60):
+        doubts.append(float(adversary.doubt(features.compare(x, smooth), sent).detach()))
+        losses.append(adversary.step()["critic"])
+    assert losses[-1] < 0.9 * losses[0]
+    assert doubts[-1] > doubts[0]
+    shown = smooth.clone().requires_grad_(True)
+    for _ in range(20):
+        adversary.critic.requires_grad_(False)
+        (gradient,) = torch.autograd.grad(adversary.doubt(features.compare(x, shown), sent), [shown])
+        shown = (shown - 2e-2 * gradient.sign()).detach().requires_grad_(True)
+    assert float(adversary.doubt(features.compare(x, shown), sent).detach()) < doubts[-1]
+
+
+def test_nothing_seen_means_no_step(weights: Path) -> None:
+    assert Adversary(CONFIG, FeatureLoss(weights), torch.device("cpu")).step() == {}
+
+
+def test_a_critic_without_features_is_refused() -> None:
+    with pytest.raises(UsageError, match="feature_weight"):
+        StageConfig("sharp", 1.0, adversarial_weight=0.3)
+
+
+def test_a_resumed_run_keeps_its_critic(weights: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.fromarray(make_picture(80, 100)).save(pictures / "0.png")
+    recipe = tiny_recipe()
+    recipe = replace(recipe, stages=(replace(recipe.stages[0], feature_weight=1.0, adversarial_weight=0.3),))
+    runs = []
+    for name, limits in (("a", (4,)), ("b", (2, 4))):
+        for i, limit in enumerate(limits):
+            options = RunOptions(
+                pictures,
+                tmp_path / name,
+                1e15,
+                weights,
+                resume=i > 0,
+                max_steps=limit,
+                device="cpu",
+                threads=1,
+            )
+            trainer = Trainer(recipe, options)
+            trainer.train()
+        runs.append(trainer)
+    states = [
+        run.objective.adversary.critic.state_dict() for run in runs if run.objective.adversary is not None
+    ]
+    assert len(states) == 2
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
