@@ -170,13 +170,15 @@ def test_a_budget_takes_the_largest_depth_that_fits(photo_u8: NDArray[np.uint8],
     ]
     assert sizes == sorted(sizes)
     for depth, size in enumerate(sizes, 1):
+        if depth == 1:
+            continue  # below the rate at which the working scale halves
         data = wisp.compress(photo_u8, size=size, model=uniform_model)
         assert decode_tokens(data, model=uniform_model).grain_map.max() == depth
-        if depth > 1:
+        if depth > 2:
             smaller = wisp.compress(photo_u8, size=size - 1, model=uniform_model)
             assert len(smaller) < size
             assert decode_tokens(smaller, model=uniform_model).grain_map.max() == depth - 1
-    smaller = wisp.compress(photo_u8, size=sizes[0] - 1, model=uniform_model)
+    smaller = wisp.compress(photo_u8, size=sizes[0], model=uniform_model)
     assert wisp.read_info(smaller).scale_exponent > 0
 
 
