@@ -64,10 +64,21 @@ def load_photographs(folder: Path, min_side: int, limit: int | None = None) -> l
 
 
 class CropSampler:
-    """Random crops: flips, and for a share of them a reduction first, so that fine detail is seen too."""
+    """Random crops: flips, and for a share of them a reduction first, so that fine detail is seen too.
 
-    def __init__(self, pictures: list[NDArray[np.uint8]], config: DataConfig, seed: int) -> None:
-        self.pictures, self.config = pictures, config
+    The photographs lie on `device` as uint8 (a few gigabytes), and are cut and converted there: on an accelerator a
+    step would otherwise wait for its crops.
+    """
+
+    def __init__(
+        self,
+        pictures: list[NDArray[np.uint8]],
+        config: DataConfig,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.pictures = [torch.from_numpy(picture).to(device) for picture in pictures]
+        self.config = config
         self.random = np.random.default_rng(seed)
 
     def _crop(self) -> Tensor:
@@ -81,12 +92,12 @@ class CropSampler:
         y, x = random.integers(height - span + 1), random.integers(width - span + 1)
         part = picture[y : y + span, x : x + span]
         if random.random() < 0.5:
-            part = part[:, ::-1]
-        tensor = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None].float() / 127.5 - 1
+            part = part.flip(1)
+        tensor = part.permute(2, 0, 1)[None].float() / 127.5 - 1
         if span != size:
             tensor = F.interpolate(tensor, (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
         return tensor
 
     def batch(self) -> Tensor:
-        """(B, 3, S, S) float32 in -1..1."""
+        """(B, 3, S, S) float32 in -1..1, on the device."""
         return torch.cat([self._crop() for _ in range(self.config.batch_size)])

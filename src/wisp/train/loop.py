@@ -62,7 +62,7 @@ class Trainer:
         self.progress = Progress()
         self.objective = Objective(recipe, options.weights, self.device)
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
-        self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank)
+        self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank, self.device)
         self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
         if not options.resume and options.start is None:
             start_at_principal_components(self.model, self.sampler)
@@ -72,6 +72,11 @@ class Trainer:
         self.progress.environments = [environment()]
         if options.resume:
             self._restore(load_checkpoint(options.run))
+
+    @property
+    def crops_a_step(self) -> int:
+        """Crops that one step sees, all processes together."""
+        return self.recipe.data.batch_size * parallel.num_processes()
 
     def _start_optimizer(self, stage: StageConfig) -> None:
         self.model.requires_grad_(not stage.frozen_tokens)
@@ -117,7 +122,7 @@ class Trainer:
         """One optimiser step."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(stage, stage_progress) * group.get("share", 1.0)
-        x = self.sampler.batch().to(self.device, memory_format=torch.channels_last)
+        x = self.sampler.batch().contiguous(memory_format=torch.channels_last)
         self.model.train()
         if stage.frozen_tokens:
             self.model.quantizers.eval()
@@ -187,7 +192,8 @@ class Trainer:
                 note = " ".join(f"{k} {v:.4f}" for k, v in means.items())
                 bar.console.print(
                     f"{stage.name} step {progress.total_step} {progress.total_seconds / 60:.1f} min "
-                    f"{(now - logged) / count:.2f} s/step {note}",
+                    f"{(now - logged) / count:.3f} s/step "
+                    f"{self.crops_a_step * count / (now - logged):.0f} crops/s {note}",
                     soft_wrap=True,
                 )
                 sums, count, logged = {}, 0, now

@@ -23,6 +23,11 @@ def start(device: torch.device) -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def num_processes() -> int:
+    """How many train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
     """Replace every gradient by its mean over the processes."""
     if not dist.is_initialized():
