@@ -28,6 +28,7 @@ from wisp.errors import BitstreamError, BudgetError, Corrupt, Truncated, UsageEr
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 from wisp.tokens.stages import TILE
 from wisp.tokens.uniform_grain import UniformGrain, grain_of_map
+from wisp.train.export import UNIFORM_SCALE_BPP
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
 GROUPS = 4
@@ -163,23 +164,34 @@ def test_the_rest_is_generated_to_the_files_own_depth(
     assert deeper.num_generated == 4 * absent + 2 * (tokens.grain_map.size - absent)
 
 
-def test_a_budget_takes_the_largest_depth_that_fits(photo_u8: NDArray[np.uint8], uniform_model: Path) -> None:
+def test_a_budget_takes_the_largest_depth_that_fits(
+    photo_u8: NDArray[np.uint8], uniform_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = codec_for_model(uniform_model)
+    monkeypatch.setattr(codec, "settings", replace(codec.settings, scale_bpp=()))
     sizes = [
         len(wisp.compress(photo_u8, quality=100 * depth / GROUPS, model=uniform_model))
         for depth in range(1, GROUPS + 1)
     ]
     assert sizes == sorted(sizes)
     for depth, size in enumerate(sizes, 1):
-        if depth == 1:
-            continue  # below the rate at which the working scale halves
         data = wisp.compress(photo_u8, size=size, model=uniform_model)
         assert decode_tokens(data, model=uniform_model).grain_map.max() == depth
-        if depth > 2:
+        if depth > 1:
             smaller = wisp.compress(photo_u8, size=size - 1, model=uniform_model)
             assert len(smaller) < size
             assert decode_tokens(smaller, model=uniform_model).grain_map.max() == depth - 1
-    smaller = wisp.compress(photo_u8, size=sizes[0], model=uniform_model)
+    smaller = wisp.compress(photo_u8, size=sizes[0] - 1, model=uniform_model)
     assert wisp.read_info(smaller).scale_exponent > 0
+
+
+def test_a_low_rate_takes_half_the_size_at_a_larger_depth(
+    photo_u8: NDArray[np.uint8], uniform_model: Path
+) -> None:
+    assert codec_for_model(uniform_model).settings.scale_bpp == UNIFORM_SCALE_BPP
+    data = wisp.compress(photo_u8, bpp=0.045, model=uniform_model)
+    assert wisp.read_info(data).scale_exponent == 1
+    assert decode_tokens(data, model=uniform_model).grain_map.max() > 1
 
 
 def test_too_small_a_budget_names_one_that_works(photo_u8: NDArray[np.uint8], uniform_model: Path) -> None:
