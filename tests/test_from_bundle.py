@@ -12,9 +12,12 @@ from tiny_bundle import tiny_recipe
 
 from wisp.errors import ModelMismatch
 from wisp.runtime import Bundle, find_bundle
+from wisp.runtime.bundle import CONFIG_FORMAT
+from wisp.train.export import write_config
 from wisp.train.from_bundle import network_of_bundle
 from wisp.train.graph import pixel_unshuffle_weight, space_to_depth_weight
 from wisp.train.loop import Trainer
+from wisp.train.networks import TokenPyramid
 from wisp.train.recipe import load_recipe
 from wisp.train.run_options import RunOptions
 from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
@@ -53,3 +56,33 @@ def test_a_run_starts_where_the_bundle_stands(tiny_model: Path, tmp_path: Path) 
     random = Trainer(tiny_recipe(), options).average.state_dict()
     assert all(torch.equal(started[name], known[name]) for name in known)
     assert not all(torch.equal(started[name], random[name]) for name in known)
+
+
+def test_handicaps_travel_with_a_bundle(tmp_path: Path) -> None:
+    config = tiny_recipe().model
+    torch.manual_seed(1)
+    network = TokenPyramid(config).eval()
+    network.settle()
+    wanted = []
+    for quantizer in network.quantizers:
+        quantizer.handicaps.copy_(3 * torch.rand(4, 256))  # type: ignore[operator, union-attr]
+        wanted.append(quantizer.handicaps.clone())  # type: ignore[operator, union-attr]
+    files = {"analysis.onnx": analysis_onnx(network), "synthesis.onnx": synthesis_onnx(network)}
+    for name, model in files.items():
+        (tmp_path / name).write_bytes(model.SerializeToString())
+    write_config(
+        tmp_path,
+        {
+            "format": CONFIG_FORMAT,
+            "name": "t",
+            "model_number": 0,
+            "codec": "token_pyramid",
+            "strides": [32, 16, 8],
+            "groups": [4, 4, 4],
+            "contexts": [[]] * 12,
+            "allocation": {},
+        },
+    )
+    found = network_of_bundle(Bundle(tmp_path), config)
+    for quantizer, handicaps in zip(found.quantizers, wanted, strict=True):
+        assert torch.allclose(quantizer.handicaps, handicaps, atol=1e-4)  # type: ignore[arg-type]

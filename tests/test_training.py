@@ -145,6 +145,27 @@ def test_learning_rate_warms_up_and_falls() -> None:
     assert learning_rate(stage, 1.0) == pytest.approx(0.1)
 
 
+def test_a_price_makes_common_codewords_more_common() -> None:
+    torch.manual_seed(0)
+    scale = torch.where(torch.rand(4096, 1) < 0.7, 0.2, 2.0)  # calm and busy places
+    rows = (scale * torch.randn(4096, 8)).view(1, 64, 64, 8).permute(0, 3, 1, 2)
+
+    def trained(price: float) -> tuple[float, float]:
+        torch.manual_seed(1)
+        quantizer = OrderedQuantizer(8, 1, 32)
+        quantizer.price = price
+        for _ in range(300):
+            level = quantizer(rows)
+        level = quantizer.eval()(rows)
+        share = torch.bincount(level.tokens.flatten(), minlength=32) / 4096
+        return float(-(share * (share + 1e-9).log2()).sum()), float(level.commitment)
+
+    (free_bits, free_error), (bits, error) = trained(0.0), trained(0.1)
+    assert bits < 0.8 * free_bits
+    assert error < 1.5 * free_error
+    assert bool((OrderedQuantizer(8, 1).handicaps == 0).all())
+
+
 def test_recipes_load() -> None:
     folder = Path(__file__).parent.parent / "recipes"
     names = [load_recipe(path).name for path in sorted(folder.glob("*.toml"))]

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "pq_mim": "a model of uniform grain: its rate with and without the masked model, its hybrid mode",
     "exactness": "whether every runner and machine makes the same bytes with the masked prior",
     "coders": "how close the range coder comes to the ideal length",
+    "latent_coders": "bytes of a Gaussian latent against what is left of it, in every code there is",
 }
 
 
@@ -42,7 +43,7 @@ def bench_command(
     if name in ("--help", "-h"):
         show("Usage: wisp bench NAME [OPTIONS]")
         for known, answer in BENCHMARKS.items():
-            show(f"  {known:<9} {answer}")
+            show(f"  {known:<13} {answer}")
         return
     if name not in BENCHMARKS:
         raise UsageError(f"expected one of {', '.join(BENCHMARKS)}, found {name!r}; see `wisp bench`")

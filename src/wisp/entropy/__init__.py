@@ -1,1 +1,1 @@
-"""Integers to bytes: range coder, integer softmax, context tables."""
+"""Integers to bytes: range coder, integer softmax, context tables; Elias codes and quantised vectors."""

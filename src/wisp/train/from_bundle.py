@@ -22,13 +22,22 @@ from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import ModelConfig
 from wisp.train.transforms_onnx import write_analysis, write_synthesis
 
+ROUNDING = 1e-4  # squared distances: sums of the same squares may differ so much between machines
+
 
 class _NotingWriter(GraphWriter):
-    """Remembers under which names a convolution's weight and bias are stored."""
+    """Remembers under which names a convolution's weight and bias, and the offsets of distances, are stored."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layers: list[tuple[nn.Conv2d, str, str]] = []
+        self.offsets: list[str] = []
+
+    def constant(self, value: NDArray | np.generic) -> str:
+        name = super().constant(value)
+        if value.dtype == np.float32 and value.ndim == 1:  # weights are half as wide, other constants scalars
+            self.offsets.append(name)
+        return name
 
     def conv(
         self, x: str, layer: nn.Module, weight: NDArray | None = None, bias: NDArray | None = None
@@ -54,6 +63,7 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
         ModelMismatch: the bundle is of another shape.
     """
     network = TokenPyramid(config)
+    offsets: list[NDArray] = []
     for name, write in (("analysis.onnx", write_analysis), ("synthesis.onnx", write_synthesis)):
         writer = _NotingWriter()
         wanted = write(writer, network)
@@ -65,6 +75,7 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
         stored = {part.name: numpy_helper.to_array(part) for part in found.graph.initializer}
         for layer, weight, bias in writer.layers:
             _restore(layer, stored[weight], stored[bias], layer is network.analysis.stem, name)
+        offsets += [stored[offset] for offset in writer.offsets]
     books = read_codebooks(bundle)
     if books is None:
         raise ModelMismatch(f"expected codebooks in {bundle.folder}, found none; reinstall the model")
@@ -76,6 +87,10 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
                 f"expected codebooks {tuple(module.codebooks.shape)}, found {tuple(codewords.shape)} in {bundle.folder}"
             )
         module.codebooks.copy_(codewords)
+        for group, words in enumerate(book[:, :-1]):
+            handicaps = offsets.pop(0) - (words**2).sum(1)
+            handicaps[np.abs(handicaps) < ROUNDING] = 0
+            module.handicaps[group].copy_(torch.from_numpy(handicaps))
         module.ema_counts.fill_(1.0)
         module.ema_sums.copy_(codewords)
         module.initialised.fill_(True)

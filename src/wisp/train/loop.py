@@ -27,6 +27,7 @@ from wisp.train.networks import TokenPyramid
 from wisp.train.objective import Objective, channels_last
 from wisp.train.preview import load_preview, preview_depths, preview_psnr
 from wisp.train.principal_start import start_at_principal_components
+from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
 from wisp.train.schedule import learning_rate, parameter_groups
@@ -81,6 +82,9 @@ class Trainer:
     def _start_optimizer(self, stage: StageConfig) -> None:
         self.model.requires_grad_(not stage.frozen_tokens)
         self.model.synthesis.requires_grad_(True)
+        for quantizer in self.model.quantizers:
+            assert isinstance(quantizer, OrderedQuantizer)
+            quantizer.price = stage.codeword_price
         groups, decay = parameter_groups(self.model, stage), self.recipe.weight_decay
         self.optimizer = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=BETAS, weight_decay=decay)
 

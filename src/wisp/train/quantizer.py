@@ -9,6 +9,10 @@ model, synthesis) needs only the order and the sum.
 
 Codebooks learn by moving averages with restarts of unused codewords (van den Oord et al. 2017, appendix
 A.1; Dhariwal et al. 2020, Jukebox, section 3.2), decay 0.99.
+
+With a price on bits the quantizer is entropy-constrained (Chou, Lookabaugh and Gray 1989): a codeword that is seldom
+chosen must be nearer than one that is common, by a *handicap* of price x usual distance x code length, and the
+codebook follows those choices. Handicaps are constants of the trained model, like the codewords.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from torch import Tensor, nn
 
 DECAY = 0.99
 DEAD_SHARE = 0.03  # of the mean usage: below this a codeword is restarted on a random residual
+RARE_SHARE = 0.003  # the same where bits have a price: there, codewords may well be rare
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,16 @@ class OrderedQuantizer(nn.Module):
 
     Args:
         kind: "residual" (codewords are free) or "product" (group g owns its own slice of the channels).
+
+    Attributes:
+        price: what a bit costs while training, in shares of the usual squared distance; 0 looks at distances alone.
+        handicaps: (G, K) float32, added to squared distances when codewords are compared; change only while training
+            with a price.
     """
 
     codebooks: Tensor
+    handicaps: Tensor
+    usual_distances: Tensor
     ema_counts: Tensor
     ema_sums: Tensor
     supports: Tensor
@@ -71,14 +83,17 @@ class OrderedQuantizer(nn.Module):
             support = (owner[None] == torch.arange(groups)[:, None]).float()
         self.register_buffer("supports", support)
         self.register_buffer("codebooks", torch.randn(groups, codebook_size, channels) * support[:, None])
+        self.price = 0.0
+        self.register_buffer("handicaps", torch.zeros(groups, codebook_size))
+        self.register_buffer("usual_distances", torch.zeros(groups))
         self.register_buffer("ema_counts", torch.ones(groups, codebook_size))
         self.register_buffer("ema_sums", self.codebooks.clone())
         self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
 
     def nearest(self, residual: Tensor, group: int) -> Tensor:
-        """(N, D) float32 -> (N,) int64: nearest codeword by squared distance, lowest index on ties."""
+        """(N, D) float32 -> (N,) int64: nearest codeword by squared distance and handicap, lowest index on ties."""
         book = self.codebooks[group]
-        return (book.square().sum(1) - 2 * residual @ book.T).argmin(1)
+        return (book.square().sum(1) + self.handicaps[group] - 2 * residual @ book.T).argmin(1)
 
     def bypass(self, latent: Tensor) -> QuantizedLevel:
         """(B, D, h, w) -> a level whose prefixes are the latent where they reach, as it is; for the first steps."""
@@ -138,10 +153,20 @@ class OrderedQuantizer(nn.Module):
         self.ema_counts[group].lerp_(counts, 1 - DECAY)
         self.ema_sums[group].lerp_(sums, 1 - DECAY)
         usage = self.ema_counts[group]
-        dead = usage < DEAD_SHARE * usage.mean()
+        dead = usage < (RARE_SHARE if self.price else DEAD_SHARE) * usage.mean()
         num_dead = int(dead.sum())
         if num_dead:
             picked = residual[torch.randint(len(residual), (num_dead,), device=residual.device)]
             self.ema_counts[group, dead] = usage.mean()
             self.ema_sums[group, dead] = picked * usage.mean()
         self.codebooks[group] = self.ema_sums[group] / self.ema_counts[group].clamp_min(1e-6)[:, None]
+        if self.price:
+            self._set_handicaps(group, (residual - self.codebooks[group][index]).square().sum(1).mean())
+
+    def _set_handicaps(self, group: int, distance: Tensor) -> None:
+        """Code lengths by the usage so far, in bits, as squared distance; `distance` is the mean of this batch."""
+        usual, usage = self.usual_distances[group], self.ema_counts[group]
+        usual = torch.where(usual > 0, DECAY * usual + (1 - DECAY) * distance, distance)
+        self.usual_distances[group] = usual
+        lengths = -((usage + 0.01) / (usage + 0.01).sum()).log2()
+        self.handicaps[group] = self.price * usual * lengths

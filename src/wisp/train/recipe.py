@@ -131,6 +131,8 @@ class StageConfig:
         quantized: False trains the transforms alone, for the first minutes: what a group can set is sent as it is
             or not at all, which is the whole level for residual codewords and a slice of channels for product ones.
         frozen_tokens: train the synthesis transform only, on unchanged tokens.
+        codeword_price: what a bit costs when a codeword is chosen, in shares of the usual squared distance
+            (wisp.train.quantizer); the handicaps stay when a later stage has no price.
     """
 
     name: str
@@ -145,6 +147,7 @@ class StageConfig:
     commitment_weight: float = 0.25
     rate_weight: float = 0.0
     adversarial_weight: float = 0.0
+    codeword_price: float = 0.0
     quantized: bool = True
     frozen_tokens: bool = False
 

@@ -1,0 +1,1 @@
+"""Generators that were trained elsewhere: latents to pictures, with weights read from their authors' files."""
