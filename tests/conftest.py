@@ -33,6 +33,18 @@ def prior_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
+def uniform_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path of a tiny bundle of one stride and uniform grain, with a tiny prior."""
+    from tiny_bundle import tiny_bundle, tiny_prior, tiny_uniform_recipe
+
+    folder = tmp_path_factory.mktemp("models") / "tiny_uniform"
+    work = tmp_path_factory.mktemp("uniform")
+    tiny_bundle(folder, work, tiny_uniform_recipe())
+    tiny_prior(folder, work)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def photo_u8() -> NDArray[np.uint8]:
     """A generated picture (200, 300, 3) uint8 with shading, edges and noise."""
     from wisp.train.verify import example_picture as make_picture

@@ -104,10 +104,11 @@ def test_distortion_curve_meets_its_probes_and_never_rises() -> None:
 
 def test_invisible_errors_are_level() -> None:
     errors = [np.ones((3, 1, 1), np.float32) * [[[4]], [[2]], [[1]]]]
+    visible = 32**2 * INVISIBLE
     curve = distortion_curve(
-        {1: np.full((1, 1), INVISIBLE * 2), 2: np.full((1, 1), INVISIBLE / 9)}, errors, (1.0,)
+        {1: np.full((1, 1), visible * 2), 2: np.full((1, 1), visible / 9)}, errors, (1.0,)
     )
-    assert curve[2, 0, 0] == INVISIBLE
+    assert curve[2, 0, 0] == visible
 
 
 def test_calm_regions_weigh_more() -> None:

@@ -58,6 +58,8 @@ BAD_CONFIGS: tuple[dict[str, Any], ...] = (
     {"strides": [32, 16]},
     {"strides": [32, 12, 8]},
     {"strides": "abc"},
+    {"grain": "coarse"},
+    {"grain": ["uniform"]},
     {"groups": [4, 4, -4]},
     {"groups": [4.5, 4, 4]},
     {"contexts": [[]]},

@@ -180,3 +180,23 @@ def test_a_guessed_region_of_interest(photo: Path, photo_u8: NDArray[np.uint8], 
     options = ("--size", "900", "--roi", "auto", "--roi-strength", "100", "--model", tiny_model)
     assert run_cli("compress", photo, out, *options, "--threads", "1").code == 0
     assert out.read_bytes() == guessed
+
+
+def test_a_model_of_uniform_grain_refuses_depths_by_hand(
+    photo_u8: NDArray[np.uint8], uniform_model: Path
+) -> None:
+    with pytest.raises(wisp.UsageError, match="uniform grain"):
+        wisp.compress(photo_u8, ratios=(1.0,), model=uniform_model)
+    with pytest.raises(wisp.UsageError, match="without keep"):
+        wisp.compress(photo_u8, ratios=(1.0,), keep=0.5, model=uniform_model)
+
+
+def test_a_cut_file_of_uniform_grain_shows_what_arrived(
+    photo_u8: NDArray[np.uint8], uniform_model: Path
+) -> None:
+    data = wisp.compress(photo_u8, quality=100, keep=0.5, model=uniform_model)
+    whole = wisp.reconstruct(data, model=uniform_model, allow_partial=True)
+    assert (whole.partial, whole.num_generated) == (False, 0)
+    part = wisp.reconstruct(data[: len(data) // 2], model=uniform_model, allow_partial=True)
+    assert part.partial
+    assert part.confidence.mean() < whole.confidence.mean()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from wisp.runtime import Bundle
 from wisp.train.export import ExportReport, export_bundle
 from wisp.train.loop import Trainer
 from wisp.train.recipe import DataConfig, ModelConfig, Recipe, StageConfig
@@ -29,13 +30,31 @@ def tiny_recipe() -> Recipe:
     )
 
 
-def tiny_bundle(folder: Path, work: Path) -> ExportReport:
+def tiny_uniform_recipe() -> Recipe:
+    """The same with one stride, four product groups and a uniform grain."""
+    model = ModelConfig(
+        strides=(16,),
+        groups=(4,),
+        latent_channels=(8,),
+        kinds=("product",),
+        widths=(8, 8, 16),
+        analysis_blocks=(1, 1, 1),
+        synthesis_blocks=(1, 1, 1),
+        grain="uniform",
+        same_contexts=1,
+    )
+    stages = (StageConfig("distortion", 1.0, learning_rate=3e-3, analysis_rate=0.1),)
+    description = "Uniform grain, trained for seconds, for tests"
+    return Recipe("tiny_uniform", 2, description, model=model, data=DataConfig(64, 4), stages=stages)
+
+
+def tiny_bundle(folder: Path, work: Path, recipe: Recipe | None = None) -> ExportReport:
     """Train and export a tiny model into `folder`; the pictures and the run lie under `work`."""
     data = work / "pictures"
     data.mkdir(parents=True)
     for seed in range(4):
         Image.fromarray(make_picture(96, 128, seed)).save(data / f"{seed}.png")
-    run, recipe = work / "run", tiny_recipe()
+    run, recipe = work / "run", recipe or tiny_recipe()
     run.mkdir()
     trainer = Trainer(recipe, RunOptions(data, run, minutes=1, device="cpu", threads=1))
     for step in range(STEPS):  # by steps and not by the clock: the same model on a busy machine
@@ -54,5 +73,6 @@ def tiny_prior(folder: Path, work: Path, max_steps: int = 25) -> None:
     data.mkdir(parents=True)
     for seed in range(4):
         Image.fromarray(make_picture(96, 128, seed)).save(data / f"{seed}.png")
-    config = [LevelConfig(16, 16, 2, (stages,) * 4) for stages in (4, 2, 2)]
+    count = len(Bundle(folder).config.strides)
+    config = [LevelConfig(16, 16, 2, (stages,) * 4) for stages in (4, 2, 2)[:count]]
     train_prior(folder, data, 1.0, max_steps=max_steps, config=config, threads=1)

@@ -39,6 +39,7 @@ def compress(
     roi_strength: float = 8.0,
     ratios: Sequence[float] | None = None,
     grain_map: ImageLike | None = None,
+    keep: float | None = None,
     model: str | Path | None = None,
     alpha: Alpha = "white",
     keep_exif: bool = False,
@@ -57,6 +58,8 @@ def compress(
             level, finest first, such as (0.1, 0.4, 0.5); regions are ranked by patch entropy. The size follows.
         grain_map: instead of these: how deep each region is sent, 0 for one group of tokens, 255 for all of them; of
             the picture's shape in any resolution, or as `Reconstruction.grain_map` has it.
+        keep: for models of uniform grain (pq_mim): the share of the positions at which tokens are sent, 1/16..1, to the
+            nearest sixteenth; default 1. The rest can be generated on decompressing.
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
@@ -74,7 +77,7 @@ def compress(
     """
     granularity = make_granularity(ratios, None if grain_map is None else _plane_u8(grain_map, "grain map"))
     if granularity is not None:
-        refuse_company(granularity, size=size, bpp=bpp, quality=quality, roi=roi)
+        refuse_company(granularity, size=size, bpp=bpp, quality=quality, roi=roi, keep=keep)
     target = make_target(size, bpp, quality)
     picture = image if isinstance(image, Picture) else to_picture(image, alpha=alpha, keep_exif=keep_exif)
     codec = codec_for_model(model, threads)
@@ -86,7 +89,7 @@ def compress(
     if granularity is not None:
         return compress_by_hand(codec, picture, granularity, chunks)
     mask = None if roi is None else Roi(_roi_mask(roi, picture), roi_strength)
-    return codec.compress(picture, target, chunks, mask)
+    return codec.compress(picture, target, chunks, mask, keep)
 
 
 def decompress(
@@ -154,7 +157,7 @@ def reconstruct(
         temperature: 0..4, counted in thousandths; 0 takes the likeliest token.
         top_p: above 0, at most 1, in thousandths: only the likeliest tokens that together have this share are drawn.
         fill_depth: groups of the order to which every region is filled; default the end of the coarsest level that
-            is not whole everywhere.
+            is not whole everywhere, or with a uniform grain its depth.
         allow_partial: of a file that was cut behind its grain map, show what arrived; the result says `partial`, and
             is not verified. Regions of which nothing arrived are filled as with lost packets. Whole files are not
             affected.
@@ -176,7 +179,7 @@ def reconstruct(
     if chosen is Fill.generate and codec.prior_model is not None:
         filled = generate(codec.prior_model, received, options)
         shown, num_generated = filled.pyramid, filled.num_generated
-    elif not received.grain_map.all():
+    elif not (is_whole or codec.is_uniform or received.grain_map.all()):
         repaired = repair_regions(codec, received, received.grain_map > 0)
         shown, num_generated = repaired.pyramid, repaired.num_generated
     image = _as_image(codec.synthesise(file, shown), file.header.greyscale)
@@ -195,6 +198,7 @@ def reconstruct(
         fill=chosen,
         num_generated=num_generated,
         verified=is_whole,
+        region_side=codec.bundle.config.strides[0],
     )
 
 

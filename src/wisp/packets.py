@@ -121,6 +121,7 @@ def unpacketize(
             has_alpha=False,
         ),
         grain_map=greys_of_depths(received.pyramid.grain_map, received.pyramid.shape.num_groups),
+        region_side=codec.bundle.config.strides[0],
         partial=len(received.packets) < first.count,
         num_generated=shown.num_generated,
         picture_id=first.picture_id,

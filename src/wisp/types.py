@@ -64,7 +64,7 @@ class Reconstruction:
 
     Attributes:
         image: mode L, RGB, LA or RGBA, at the original size.
-        confidence: (rows, cols) float32, 0..1: share of each 32-pixel region's tokens that was received.
+        confidence: (rows, cols) float32, 0..1: share of each region's tokens that was received.
         info: what the file says.
         exif: EXIF block that the file carries, or None.
         partial: the file was cut, and what arrived was decoded.
@@ -73,6 +73,7 @@ class Reconstruction:
         verified: the check at the end agreed. Of a cut file there is none to compare: damage in what arrived may show.
         fill: what was asked for where nothing was sent. `confidence` counts what was received in either case.
         num_generated: tokens that were made up: 0 unless `fill` is `Fill.generate`, or regions got lost on the way.
+        region_side: pixels along a region's side at the working scale, 1 / 2^s of the picture's.
     """
 
     image: Image.Image
@@ -84,6 +85,7 @@ class Reconstruction:
     fill: Fill = Fill.smooth
     num_generated: int = 0
     verified: bool = True
+    region_side: int = 32
 
     @property
     def generated(self) -> bool:

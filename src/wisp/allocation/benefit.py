@@ -22,49 +22,52 @@ from wisp.imaging.tiles import REGION
 
 BAND_ROWS = 32  # regions down that are worked on at once: bounds memory for large pictures
 FLOOR = 20.0  # squared grey levels: keeps the noise of flat regions from looking important
-INVISIBLE = 3 * REGION**2 * 1.0  # a region's squared error at 48 dB: nobody sees what lies below
+INVISIBLE = 3 * 1.0  # a pixel's squared error, of all channels, at 48 dB: nobody sees what lies below
 CALM = 1e-6  # squared error of a latent that means nothing, so that it may divide
 CALM_DETAIL = 1e-6  # relative: below this a probe's gain is rounding
 
 
-def region_weights(pixels_u8: NDArray[np.uint8], masking: float) -> NDArray[np.float64]:
-    """(H, W, 3) uint8 -> (rows, cols) weights, about 1 on average for ordinary photographs.
+def region_weights(pixels_u8: NDArray[np.uint8], masking: float, side: int = REGION) -> NDArray[np.float64]:
+    """(H, W, 3) uint8 -> (rows, cols) weights of regions of `side` pixels, about 1 on average for photographs.
 
     Sides that are no multiples of a region count as padded by their last row and column.
     """
     luma_weights = np.array([0.299, 0.587, 0.114], np.float32)
     bands = []
-    for band in _bands(len(pixels_u8)):
-        luma = pad_to_multiple(pixels_u8[band], REGION).astype(np.float32) @ luma_weights
-        bands.append(_blocks(luma).var((1, 3)).astype(np.float64))
+    for band in _bands(len(pixels_u8), side):
+        luma = pad_to_multiple(pixels_u8[band], side).astype(np.float32) @ luma_weights
+        bands.append(_blocks(luma, side).var((1, 3)).astype(np.float64))
     weights: NDArray[np.float64] = ((np.concatenate(bands) + FLOOR) / 500.0) ** -masking
     return weights
 
 
-def region_distortions(original_u8: NDArray[np.uint8], decoded_u8: NDArray[np.uint8]) -> NDArray[np.float64]:
+def region_distortions(
+    original_u8: NDArray[np.uint8], decoded_u8: NDArray[np.uint8], side: int = REGION
+) -> NDArray[np.float64]:
     """Sum over each region of the squared error of all channels: (H, W, 3) twice, padded -> (rows, cols)."""
     bands = []
-    for band in _bands(len(original_u8)):
+    for band in _bands(len(original_u8), side):
         difference = original_u8[band].astype(np.float32) - decoded_u8[band]
         difference *= difference
-        bands.append(_blocks(difference.sum(2)).sum((1, 3)).astype(np.float64))
+        bands.append(_blocks(difference.sum(2), side).sum((1, 3)).astype(np.float64))
     return np.concatenate(bands)
 
 
-def _bands(height: int) -> list[slice]:
-    step = BAND_ROWS * REGION
+def _bands(height: int, side: int) -> list[slice]:
+    step = BAND_ROWS * side
     return [slice(top, min(top + step, height)) for top in range(0, height, step)]
 
 
-def _blocks(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    rows, columns = plane.shape[0] // REGION, plane.shape[1] // REGION
-    return plane.reshape(rows, REGION, columns, REGION)
+def _blocks(plane: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    rows, columns = plane.shape[0] // side, plane.shape[1] // side
+    return plane.reshape(rows, side, columns, side)
 
 
 def distortion_curve(
     probes: Mapping[int, NDArray[np.float64]],
     errors: Sequence[NDArray[np.float32]],
     level_gains: Sequence[float],
+    side: int = REGION,
 ) -> NDArray[np.float64]:
     """Distortion of each region at every depth.
 
@@ -73,6 +76,7 @@ def distortion_curve(
         errors: for each level (G + 1, rows, cols), the latent's squared error after 0..G groups.
         level_gains: pixel distortion per unit of latent error of each level, on average over training
             pictures; used only outside the range of the probes.
+        side: of a region, in pixels.
 
     Returns:
         (N + 1, rows, cols), never rising with depth, and level once the error is invisible, so that flat
@@ -90,7 +94,7 @@ def distortion_curve(
         span = latent[low] - latent[high]
         share = (latent[low : high + 1] - latent[high]) / np.maximum(span, CALM_DETAIL * (latent[0] + 1))
         curve[low : high + 1] = bottom + (top - bottom) * np.clip(share, 0, 1)
-    result: NDArray[np.float64] = np.maximum(np.minimum.accumulate(curve, 0), INVISIBLE)
+    result: NDArray[np.float64] = np.maximum(np.minimum.accumulate(curve, 0), side**2 * INVISIBLE)
     return result
 
 

@@ -23,16 +23,16 @@ BAND_ROWS = 8  # regions down that are worked on at once
 TINY = 1e-40  # keeps the logarithm of an empty bin finite
 
 
-def patch_entropies(pixels_u8: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(H, W, 3) uint8 -> (rows, columns) entropies in nats, 0 to log 32; sides are padded by their last line."""
+def patch_entropies(pixels_u8: NDArray[np.uint8], side: int = REGION) -> NDArray[np.float64]:
+    """(H, W, 3) uint8 -> (rows, columns) entropies in nats, 0 to log 32; padded by the last line."""
     kernel = _kernel()
     luma_weights = np.array([0.2989, 0.587, 0.114], np.float32) * STEPS
     bands = []
-    for top in range(0, len(pixels_u8), BAND_ROWS * REGION):
-        band = pad_to_multiple(pixels_u8[top : top + BAND_ROWS * REGION], REGION)
+    for top in range(0, len(pixels_u8), BAND_ROWS * side):
+        band = pad_to_multiple(pixels_u8[top : top + BAND_ROWS * side], side)
         levels = np.rint(band.astype(np.float32) @ luma_weights).astype(np.intp)
-        rows, columns = levels.shape[0] // REGION, levels.shape[1] // REGION
-        blocks = levels.reshape(rows, REGION, columns, REGION).swapaxes(1, 2).reshape(rows * columns, -1)
+        rows, columns = levels.shape[0] // side, levels.shape[1] // side
+        blocks = levels.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(rows * columns, -1)
         numbers = np.arange(rows * columns)[:, None] * LEVELS
         counts = np.bincount((blocks + numbers).ravel(), minlength=rows * columns * LEVELS)
         soft = counts.reshape(rows * columns, LEVELS) @ kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from enum import StrEnum
 from functools import partial
@@ -25,6 +26,8 @@ from wisp.rate import UNITS, make_target
 SUFFIX = ".wisp"
 TEXT_SUFFIX = ".txt"
 AUTO = "auto"  # a mask of that name is ./auto
+EXIF = "exif"
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)%")
 
 
 class AlphaRule(StrEnum):
@@ -32,12 +35,6 @@ class AlphaRule(StrEnum):
 
     white = "white"
     keep = "keep"
-
-
-class Metadata(StrEnum):
-    """What may travel on with the picture."""
-
-    exif = "exif"
 
 
 def compress_command(
@@ -81,7 +78,12 @@ def compress_command(
         AlphaRule, typer.Option(help="Put transparent parts on white, or keep the alpha plane.")
     ] = (AlphaRule.white),
     keep: Annotated[
-        list[Metadata] | None, typer.Option(help="Keep the EXIF block, which is dropped otherwise.")
+        list[str] | None,
+        typer.Option(
+            metavar="exif|SHARE",
+            help="Keep the EXIF block, which is dropped otherwise; or, with a model of uniform grain, tokens "
+            "at a share of the positions only, such as 50%.",
+        ),
     ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="Write letters and digits that can be pasted.")
@@ -97,14 +99,16 @@ def compress_command(
     yourself by --ratios or --grain-map, from which the size follows.
     """
     shares = None if ratios is None else parse_ratios(ratios)
-    _refuse_company(shares, grain_map, size=size, bpp=bpp, quality=quality, roi=roi)
+    _refuse_company(
+        shares, grain_map, size=size, bpp=bpp, quality=quality, roi=roi, keep=_parse_keep(keep or [])[1]
+    )
     make_target(size, bpp, quality)  # contradictions are told before a picture is read
     _refuse_stray_unit(size, paths)
     jobs = plan_jobs(paths, TEXT_SUFFIX if text else SUFFIX)
     if any(job.source == STREAM for job in jobs) and STREAM in (roi, grain_map):
         raise UsageError("expected one input from stdin, found - for the picture and for the mask")
     mask = None if roi is None else _load_roi(roi)
-    keep_exif = Metadata.exif in (keep or [])
+    keep_exif, share = _parse_keep(keep or [])
     make = partial(
         compress,
         size=size,
@@ -114,6 +118,7 @@ def compress_command(
         roi_strength=roi_strength,
         ratios=shares,
         grain_map=None if grain_map is None else _load_mask(grain_map),
+        keep=share,
         model=model,
         alpha=alpha.value,
         keep_exif=keep_exif,
@@ -163,6 +168,24 @@ def _refuse_company(shares: tuple[float, ...] | None, grain_map: str | None, **o
 
 def _load_roi(path: str) -> Image.Image | Literal["auto"]:
     return "auto" if path == AUTO else _load_mask(path)
+
+
+def _parse_keep(values: list[str]) -> tuple[bool, float | None]:
+    """Whether EXIF is kept, and the share of the positions, None if none was given.
+
+    Raises:
+        UsageError: a value is neither exif nor a share in per cent, or there are two shares.
+    """
+    shares = []
+    for value in values:
+        if value != EXIF:
+            match = _SHARE.fullmatch(value)
+            if match is None:
+                raise UsageError(f"expected --keep exif or --keep with a share such as 50%, found {value!r}")
+            shares.append(float(match[1]) / 100)
+    if len(shares) > 1:
+        raise UsageError(f"expected one share with --keep, found {len(shares)}; leave one out")
+    return EXIF in values, shares[0] if shares else None
 
 
 def _load_mask(path: str) -> Image.Image:

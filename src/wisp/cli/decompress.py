@@ -20,7 +20,6 @@ from wisp.rate import parse_size
 from wisp.types import Fill, Reconstruction
 
 _DEFAULT_FORMAT = "png"
-_REGION = 32  # pixels along a region's side at the working scale; see Reconstruction.confidence
 
 
 def decompress_command(
@@ -121,7 +120,7 @@ def decompress_command(
 
 def confidence_map(full: Reconstruction) -> Image.Image:
     """A picture's confidence as mode L at its own size: 0 nothing was received, 255 everything."""
-    side = _REGION << full.info.scale_exponent
+    side = full.region_side << full.info.scale_exponent
     shares_u8 = np.rint(255 * full.confidence).astype(np.uint8)
     whole = shares_u8.repeat(side, axis=0).repeat(side, axis=1)
     return Image.fromarray(np.ascontiguousarray(whole[: full.info.height, : full.info.width]))

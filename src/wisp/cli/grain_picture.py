@@ -8,7 +8,6 @@ from PIL import Image
 
 from wisp.types import Reconstruction
 
-_REGION = 32  # pixels along a region's side at the working scale
 _TINT = 0.6  # how much of the colour is the map's
 # From few groups to many; told apart in grey too, and by colour-blind eyes (after Viridis, van der Walt and Smith).
 _COLOURS = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], np.float64)
@@ -21,7 +20,7 @@ def bare(full: Reconstruction) -> Image.Image:
 
 def overlay(full: Reconstruction) -> Image.Image:
     """Mode RGB, the picture's size: its brightness, coloured by depth from violet to yellow; lines where it changes."""
-    side = _REGION << full.info.scale_exponent
+    side = full.region_side << full.info.scale_exponent
     height, width = full.info.height, full.info.width
     light = np.asarray(full.image.convert("RGB").convert("L"), np.float32)[..., None]
     tint = _colours(full.grain_map).repeat(side, 0).repeat(side, 1)[:height, :width]

@@ -19,7 +19,7 @@ from wisp.allocation.information import depths_by_ratio, patch_entropies
 from wisp.allocation.roi import check_shape, region_means
 from wisp.codecs.pyramid_networks import analyse
 from wisp.codecs.token_pyramid import TokenPyramidCodec
-from wisp.container import PRIOR_VERSION, Chunk
+from wisp.container import Chunk
 from wisp.errors import UsageError
 from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8
 
@@ -80,8 +80,13 @@ def compress_by_hand(
     """The file whose regions have the depths that were asked for.
 
     Raises:
-        UsageError: the map does not fit the picture, or the ratios do not fit the model's levels.
+        UsageError: the map does not fit the picture, or the ratios do not fit the model's levels, or it has one depth
+            for the whole picture.
     """
+    if codec.is_uniform:
+        raise UsageError(
+            "expected a model with a depth for each region, found one of uniform grain; use wisp_small"
+        )
     ends = [int(end) for end in np.cumsum(codec.bundle.config.groups)]
     side = codec.bundle.config.strides[0]
     exponent = 0
@@ -97,13 +102,10 @@ def compress_by_hand(
         shape = (tokens.shape.rows, tokens.shape.columns)
         depths = _depths_of_map(granularity.map_u8, shape, picture, side << exponent, ends[-1])
     else:
-        depths = depths_by_ratio(patch_entropies(pixels), granularity.ratios or (), ends[::-1])
+        depths = depths_by_ratio(patch_entropies(pixels, side), granularity.ratios or (), ends[::-1])
     header = codec.header(picture, exponent, bool(chunks))
     pyramid = replace(tokens, grain_map=depths)
-    data = codec.pack(pyramid, header, chunks)
-    if codec.prior_model is not None:
-        data = min(data, codec.pack(pyramid, replace(header, version=PRIOR_VERSION), chunks), key=len)
-    return data
+    return codec.write_shorter(pyramid, header, chunks)
 
 
 def greys_of_depths(depths: NDArray[np.uint8], num_groups: int) -> NDArray[np.uint8]:

@@ -79,8 +79,13 @@ def check_generation(bundle: Bundle, options: GenerationOptions) -> None:
         )
 
 
-def default_depth(shape: PyramidShape, grain_map: NDArray[np.uint8]) -> int:
-    """The end of the coarsest level that is not whole in every region: one level is made up at most."""
+def default_depth(shape: PyramidShape, grain_map: NDArray[np.uint8], is_uniform: bool = False) -> int:
+    """The end of the coarsest level that is not whole in every region: one level is made up at most.
+
+    With a uniform grain its own depth, so that the positions that were left out become as deep as the others.
+    """
+    if is_uniform:
+        return int(grain_map.max())
     ends = np.cumsum(shape.groups)
     return int(ends[min(int((ends <= grain_map.min()).sum()), len(ends) - 1)])
 
@@ -92,9 +97,11 @@ def generate(model: PriorEntropyModel, received: TokenPyramid, options: Generati
     deeper fill goes on from a shallower one.
     """
     shape, grain = received.shape, received.grain_map
-    depth = default_depth(shape, grain) if options.depth is None else options.depth
+    is_uniform = model.tables.is_uniform
+    depth = default_depth(shape, grain, is_uniform) if options.depth is None else options.depth
     target = np.maximum(grain, np.uint8(depth))
     filled = TokenPyramid(shape, tuple(plane.copy() for plane in received.planes), target)
+    coded = np.full_like(grain, grain.max()) if is_uniform else grain
     coarser: list[NDArray[np.int32]] = []
     place = num_generated = 0
 
@@ -119,7 +126,7 @@ def generate(model: PriorEntropyModel, received: TokenPyramid, options: Generati
             known[group][sent] = received.planes[level][group][sent]
             missing = unfold(target > place, fold) & ~sent
             # the map of a file that ends with this place: the nearest to it that the prior was trained on
-            depths = np.maximum(grain, np.uint8(place + 1)).astype(np.int32).repeat(fold, 0).repeat(fold, 1)
+            depths = np.maximum(coded, np.uint8(place + 1)).astype(np.int32).repeat(fold, 0).repeat(fold, 1)
             stages = stage_map(sent.shape[0], sent.shape[1], model.prior.stages[place])
             for stage in range(model.prior.stages[place]):
                 turn = missing & (stages == stage)

@@ -47,8 +47,12 @@ def read_packets(codec: TokenPyramidCodec, given: PacketSet) -> Received:
     """Decode what there is.
 
     Raises:
-        BitstreamError: no packet decodes; the kind of the first fault.
+        BitstreamError: no packet decodes, the kind of the first fault; or the model's grain is uniform.
     """
+    if codec.is_uniform:
+        raise Corrupt(
+            f"expected packets of a model with a grain map, found {codec.bundle.config.name}; they are damaged"
+        )
     header, count = given.packets[0][1].header, given.packets[0][1].count
     config = codec.bundle.config
     stride = config.strides[0]

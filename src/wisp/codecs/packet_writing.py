@@ -32,7 +32,9 @@ def write_packets(codec: TokenPyramidCodec, picture: Picture, num_bytes: int, mt
 
     Raises:
         BudgetError: there are none; it carries the smallest sum that works with this `mtu`.
+        UsageError: the model's grain is uniform, or there would be too many packets.
     """
+    _refuse_uniform(codec)
     counts = [n for n in (-(-num_bytes // mtu), num_bytes // mtu) if 1 <= n <= MAX_NUM_PACKETS]
     if not counts:
         raise UsageError(
@@ -61,8 +63,9 @@ def split_file(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid, 
     The packet with the deepest regions decides how many, so the others may be far from full.
 
     Raises:
-        UsageError: not even one packet a region is enough.
+        UsageError: not even one packet a region is enough, or the model's grain is uniform.
     """
+    _refuse_uniform(codec)
     most = min(MAX_NUM_PACKETS, pyramid.shape.num_regions)
     bits = 8 * len(codec.entropy_model.write(pyramid).data)
     count = min(most, max(1, bits // (8 * max(1, mtu - packet_overhead(header, most)))))
@@ -77,6 +80,14 @@ def split_file(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid, 
                 "raise the mtu"
             )
         count = min(most, max(count + 1, int(count * GROWTH)))
+
+
+def _refuse_uniform(codec: TokenPyramidCodec) -> None:
+    if codec.is_uniform:
+        raise UsageError(
+            f"expected a model with a grain map for packets, found {codec.bundle.config.name} of uniform grain; "
+            "use wisp_small"
+        )
 
 
 def _header(codec: TokenPyramidCodec, picture: Picture, exponent: int) -> Header:

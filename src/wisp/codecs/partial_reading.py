@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.codecs.pyramid_entropy import Exchange, empty_pyramid
+from wisp.codecs.pyramid_entropy import Exchange, PyramidEntropyModel, empty_pyramid
 from wisp.entropy.integer_softmax import cumulatives
 from wisp.entropy.range_coder import RangeDecoder, StreamEnded
 from wisp.errors import Truncated
@@ -25,13 +25,6 @@ class Walker(Protocol):
 
     def walk(self, pyramid: TokenPyramid, exchange: Exchange) -> None:
         """As PyramidEntropyModel.walk."""
-
-
-class GrainMapReader(Protocol):
-    """An entropy model that reads grain maps."""
-
-    def read_grain_map(self, decoder: RangeDecoder, shape: PyramidShape) -> NDArray[np.uint8]:
-        """As PyramidEntropyModel.read_grain_map."""
 
 
 class _Collector:
@@ -63,7 +56,9 @@ class _Collector:
         self.arrived.ravel()[at] = True
 
 
-def read_partial(tables: GrainMapReader, model: Walker, data: bytes, shape: PyramidShape) -> TokenPyramid:
+def read_partial(
+    tables: PyramidEntropyModel, model: Walker, data: bytes, shape: PyramidShape
+) -> TokenPyramid:
     """The tokens at the beginning of a stream that ends too early.
 
     Args:
@@ -77,7 +72,7 @@ def read_partial(tables: GrainMapReader, model: Walker, data: bytes, shape: Pyra
     """
     decoder = RangeDecoder(data, partial=True)
     try:
-        pyramid = empty_pyramid(shape, tables.read_grain_map(decoder, shape))
+        pyramid = empty_pyramid(shape, tables.grain.read(decoder, shape))
     except StreamEnded:
         raise Truncated(
             f"expected a whole grain map of {shape.num_regions} regions, found {len(data)} bytes behind the header, "

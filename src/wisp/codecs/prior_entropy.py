@@ -1,6 +1,6 @@
 """Tokens to payload and back with the masked prior: the same walk for writing, reading and counting.
 
-    grain map (as with tables) -> group by group of the order -> stage by stage -> raster over what is sent
+    grain (as with tables) -> group by group of the order -> stage by stage -> raster over what is sent
 
 At every stage the prior sees the tokens of all earlier groups and stages where they were sent, and the depths; its
 logits are added to those of the tables (docs/format.md, section 5.8). Only integers are involved.
@@ -44,9 +44,9 @@ class PriorEntropyModel:
                 raise ModelMismatch(f"expected logits that fit 16 bits at place {place}, found {peak}")
 
     def write(self, pyramid: TokenPyramid) -> Payload:
-        """The payload of a pyramid whose grain map is at least 1 everywhere."""
+        """The payload of a pyramid; as PyramidEntropyModel.write."""
         encoder = RangeEncoder()
-        self.tables.write_grain_map(encoder, pyramid.grain_map)
+        self.tables.grain.write(encoder, pyramid.grain_map)
 
         def exchange(
             freqs: NDArray[np.uint32], place: int, turn: NDArray[np.bool_], part: slice
@@ -66,7 +66,7 @@ class PriorEntropyModel:
     def read(self, data: bytes, shape: PyramidShape) -> tuple[TokenPyramid, int, tuple[bytes, ...]]:
         """Decode a payload; as PyramidEntropyModel.read."""
         decoder = RangeDecoder(data)
-        pyramid = empty_pyramid(shape, self.tables.read_grain_map(decoder, shape))
+        pyramid = empty_pyramid(shape, self.tables.grain.read(decoder, shape))
         self.walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
         return pyramid, decoder.finish(), checked_bytes(pyramid)
 

@@ -1,6 +1,6 @@
 """Tokens to payload and back: the pyramid's order, its contexts, integer tables, and the range coder.
 
-    grain map -> group by group of the order, raster over the positions that are sent
+    grain -> group by group of the order, raster over the positions that are sent
 
 Compression and decompression walk the same list (docs/format.md, section "Payload"). What a token's
 frequencies depend on has always been decoded before it, and only integers are involved.
@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.codecs.grain_coding import UNIFORM, GrainCoder, MapCoder, UniformCoder
 from wisp.entropy.context_tables import CHUNK, GroupTables
-from wisp.entropy.integer_softmax import cumulatives, frequencies
-from wisp.entropy.range_coder import TOTAL_BITS, RangeDecoder, RangeEncoder
+from wisp.entropy.integer_softmax import cumulatives
+from wisp.entropy.range_coder import RangeDecoder, RangeEncoder
 from wisp.errors import ModelMismatch
 from wisp.tokens.contexts import Context, context_values
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
@@ -46,14 +47,16 @@ class PyramidEntropyModel:
         contexts: Sequence[Sequence[tuple[int, int, bool]]],
         groups: Sequence[int],
         strides: Sequence[int] | None = None,
+        grain: str = "map",
     ) -> None:
         """Check and arrange.
 
         Args:
-            tables: bias_P int16 (256,), table_P_I int8 (values, 256) and grain int16 by name.
+            tables: bias_P int16 (256,), table_P_I int8 (values, 256) and, for a map, grain int16 by name.
             contexts: for each place P of the order, (level, group, phase) of its tables.
             groups: groups of each level.
             strides: if given, the tables' numbers of rows are compared with what they call for.
+            grain: "map" or "uniform" (wisp.codecs.grain_coding).
 
         Raises:
             ModelMismatch: a table is missing, of another kind or shape, too large for 16 bits, or looks at
@@ -73,7 +76,8 @@ class PyramidEntropyModel:
                 )
                 for place in range(count)
             ]
-            grain_logits = tables["grain"].astype(np.int16, casting="safe")
+            self.is_uniform = grain == UNIFORM
+            logits = None if self.is_uniform else tables["grain"].astype(np.int16, casting="safe")
         except (KeyError, IndexError) as fault:
             raise ModelMismatch(
                 f"expected integer tables for {count} groups, found none for {fault}"
@@ -83,11 +87,12 @@ class PyramidEntropyModel:
         for place, (level, group) in enumerate(order):
             known = set(order[:place])
             _check_place(self.places[place], self.contexts[place], (level, group), known, strides)
-        if grain_logits.shape != (count + 1, count + 1, count):
-            raise ModelMismatch(f"expected grain tables for {count} depths, found shape {grain_logits.shape}")
-        flat = frequencies(grain_logits.reshape(-1, count))
-        self._grain_rows = cumulatives(flat).reshape(count + 1, count + 1, count + 1)
-        self.grain_bits = (TOTAL_BITS - np.log2(flat.astype(np.float64))).reshape(count + 1, count + 1, count)
+        self.grain: GrainCoder = UniformCoder(count) if logits is None else MapCoder(logits, count)
+
+    @property
+    def grain_bits(self) -> NDArray[np.float64]:
+        """(N + 1, N + 1, N): bits of a depth, given those of the left and the upper neighbour."""
+        return self.grain.bits
 
     def _values(
         self, pyramid: TokenPyramid, place: int, level: int, mask: NDArray[np.bool_]
@@ -115,10 +120,10 @@ class PyramidEntropyModel:
         return bits
 
     def write(self, pyramid: TokenPyramid) -> Payload:
-        """The payload of a pyramid whose grain map is at least 1 everywhere."""
+        """The payload of a pyramid whose grain map is at least 1 everywhere, or that of a uniform grain."""
         encoder = RangeEncoder()
         checked = [pyramid.grain_map.tobytes()]
-        self.write_grain_map(encoder, pyramid.grain_map)
+        self.grain.write(encoder, pyramid.grain_map)
         for place, level, group in pyramid.shape.order():
             mask = pyramid.sent(place, level)
             if not mask.any():
@@ -130,15 +135,6 @@ class PyramidEntropyModel:
             checked.append(tokens.tobytes())
         return Payload(encoder.finish(), tuple(checked))
 
-    def write_grain_map(self, encoder: RangeEncoder, grain: NDArray[np.uint8]) -> None:
-        """Append the depths (rows, columns), 1..N, of all regions."""
-        padded = np.pad(grain.astype(np.intp), ((1, 0), (1, 0)))
-        rows = self._grain_rows[padded[1:, :-1].ravel(), padded[:-1, 1:].ravel()]
-        symbols = grain.ravel().astype(np.intp) - 1
-        every = np.arange(len(symbols))
-        starts = rows[every, symbols]
-        encoder.encode(starts.tolist(), (rows[every, symbols + 1] - starts).tolist())
-
     def read(self, data: bytes, shape: PyramidShape) -> tuple[TokenPyramid, int, tuple[bytes, ...]]:
         """Decode a payload; `data` is the payload and whatever follows it.
 
@@ -149,7 +145,7 @@ class PyramidEntropyModel:
             Truncated, Corrupt: as the range decoder finds.
         """
         decoder = RangeDecoder(data)
-        pyramid = empty_pyramid(shape, self.read_grain_map(decoder, shape))
+        pyramid = empty_pyramid(shape, self.grain.read(decoder, shape))
         self.walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
         return pyramid, decoder.finish(), checked_bytes(pyramid)
 
@@ -166,17 +162,6 @@ class PyramidEntropyModel:
                 freqs = self.places[place].frequencies([v[part] for v in values], part.stop - first)
                 tokens[part] = exchange(freqs, place, mask, part)
             pyramid.planes[level][group][mask] = tokens
-
-    def read_grain_map(self, decoder: RangeDecoder, shape: PyramidShape) -> NDArray[np.uint8]:
-        """The depths (rows, columns) uint8 of all regions."""
-        padded = np.zeros((shape.rows + 1, shape.columns + 1), np.uint8)
-        for row in range(1, shape.rows + 1):
-            left = 0
-            for column in range(1, shape.columns + 1):
-                rows = self._grain_rows[left, padded[row - 1, column]][None]
-                left = int(decoder.decode(rows)[0]) + 1
-                padded[row, column] = left
-        return padded[1:, 1:].copy()
 
 
 def empty_pyramid(shape: PyramidShape, grain_map: NDArray[np.uint8]) -> TokenPyramid:

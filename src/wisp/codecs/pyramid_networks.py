@@ -41,9 +41,9 @@ class Analysed:
     errors: tuple[NDArray[np.float32], ...]
 
 
-def _tiles(height: int, width: int, halo: int) -> tuple[Tile, ...]:
+def _tiles(height: int, width: int, halo: int, region: int) -> tuple[Tile, ...]:
     core = max(height, width) if height * width <= WHOLE else CORE
-    return plan_tiles(height, width, core=core, halo=halo)
+    return plan_tiles(height, width, core=core, halo=halo, region=region)
 
 
 def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
@@ -53,7 +53,7 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
     shape = PyramidShape(height // strides[0], width // strides[0], strides, groups)
     planes = tuple(np.empty((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(groups))
     errors = tuple(np.empty((g + 1, shape.rows, shape.columns), np.float32) for g in groups)
-    for tile in _tiles(height, width, ANALYSIS_HALO):
+    for tile in _tiles(height, width, ANALYSIS_HALO, strides[0]):
         window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
         out = bundle.analysis.run({"image": window[None]})
         for i, stride in enumerate(strides):
@@ -89,7 +89,7 @@ def synthesise_tiles(
     shape = pyramid.shape
     strides = shape.strides
     tokens = pyramid.with_absences()
-    for tile in _tiles(shape.rows * strides[0], shape.columns * strides[0], SYNTHESIS_HALO):
+    for tile in _tiles(shape.rows * strides[0], shape.columns * strides[0], SYNTHESIS_HALO, strides[0]):
         feeds = {
             f"tokens_{i}": tokens[i][
                 None, :, _rescale(tile.window_rows, stride), _rescale(tile.window_cols, stride)

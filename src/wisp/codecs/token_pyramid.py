@@ -8,30 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
+from wisp.allocation.benefit import distortion_curve, region_weights
 from wisp.allocation.lagrange import Demand, choose_depths
 from wisp.allocation.roi import check_roi, roi_weights
 from wisp.codecs.masked_prior import MaskedPrior
 from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.prior_budget import fit_budget, with_savings
 from wisp.codecs.prior_entropy import PriorEntropyModel
+from wisp.codecs.probes import probe, probe_depths
 from wisp.codecs.proposal import AllocationSettings, Proposal, Roi
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
-from wisp.codecs.pyramid_networks import analyse, synthesise, synthesise_tiles
+from wisp.codecs.pyramid_networks import analyse, synthesise
+from wisp.codecs.uniform_file import check_keep, uniform_file
 from wisp.container import PRIOR_VERSION, Chunk, Header, WispFile, pack_file, pack_header, token_check
-from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated
-from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8, pad_to_multiple, upscale_u8
+from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated, UsageError
+from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8, upscale_u8
 from wisp.rate import Target
 from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 
 QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
-HALF = 0.5  # of the nominal bits up to a level's end: many regions then come near it, and it is worth a probe
 QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
 
 
@@ -56,7 +57,14 @@ class TokenPyramidCodec:
     def entropy_model(self) -> PyramidEntropyModel:
         """The bundle's integer tables."""
         config = self.bundle.config
-        return PyramidEntropyModel(self.bundle.tables, config.contexts, config.groups, config.strides)
+        return PyramidEntropyModel(
+            self.bundle.tables, config.contexts, config.groups, config.strides, config.grain
+        )
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether one depth goes for the whole picture, instead of one for each region."""
+        return self.bundle.config.grain == "uniform"
 
     @cached_property
     def prior_model(self) -> PriorEntropyModel | None:
@@ -81,15 +89,25 @@ class TokenPyramidCodec:
     # ---- compress ----
 
     def compress(
-        self, picture: Picture, target: Target, chunks: Sequence[Chunk] = (), roi: Roi | None = None
+        self,
+        picture: Picture,
+        target: Target,
+        chunks: Sequence[Chunk] = (),
+        roi: Roi | None = None,
+        keep: float | None = None,
     ) -> bytes:
-        """The file.
+        """The file; `keep` is the share of the positions that a model of uniform grain sends.
 
         Raises:
             BudgetError: no file of that size exists; it carries the smallest size that works.
-            UsageError: the mask does not fit the picture.
+            UsageError: the mask does not fit the picture, or the model's grain does not allow mask or share.
         """
+        kept = check_keep(keep, self.is_uniform)
         if roi is not None:
+            if self.is_uniform:
+                raise UsageError(
+                    "expected no mask with a model of uniform grain; leave it out, or use wisp_small"
+                )
             check_roi(roi.mask_u8, picture.height, picture.width, roi.strength)
         budget = target.budget(picture.width, picture.height)
         smallest = 1 << 62
@@ -97,8 +115,12 @@ class TokenPyramidCodec:
             header = self.header(picture, exponent, bool(chunks))
             overhead = len(pack_file(header, chunks, b"\0", 0)) - 1
             payload_bytes = None if budget is None else budget - overhead
-            proposal = self.propose(picture, exponent, payload_bytes, roi)
-            data = self._code(proposal, target, budget, overhead, header, chunks)
+            if self.is_uniform:
+                write = partial(self.write_shorter, header=header, chunks=chunks)
+                data = uniform_file(self, picture, exponent, kept, target, payload_bytes, write)
+            else:
+                proposal = self.propose(picture, exponent, payload_bytes, roi)
+                data = self._code(proposal, target, budget, overhead, header, chunks)
             if budget is None or len(data) <= budget:
                 return data
             smallest = min(smallest, len(data))
@@ -188,39 +210,18 @@ class TokenPyramidCodec:
         pixels = downscale_u8(picture.pixels_u8, exponent)
         analysed = analyse(self.bundle, pixels)
         shape = analysed.tokens.shape
-        weights = region_weights(pixels, self.settings.masking)
+        side = shape.strides[0]
+        weights = region_weights(pixels, self.settings.masking, side)
         if roi is not None:
-            side = shape.strides[0] << exponent
-            weights = weights * roi_weights(roi.mask_u8, picture.height, picture.width, side, roi.strength)
+            mask = roi.mask_u8
+            weights *= roi_weights(mask, picture.height, picture.width, side << exponent, roi.strength)
         probes = {}
-        for depth in self._probe_depths(shape, payload_bytes):
+        for depth in probe_depths(shape, payload_bytes):
             grain = np.full((shape.rows, shape.columns), depth, np.uint8)
-            probes[depth] = self._measure(pixels, replace(analysed.tokens, grain_map=grain))
-        curve = distortion_curve(probes, analysed.errors, self.settings.level_gains) * weights
+            probes[depth] = probe(self.bundle, pixels, replace(analysed.tokens, grain_map=grain))
+        curve = distortion_curve(probes, analysed.errors, self.settings.level_gains, side) * weights
         bits = self.entropy_model.token_bits(analysed.tokens)
         return Proposal(exponent, analysed, Demand(curve, bits, self.entropy_model.grain_bits))
-
-    def _measure(self, pixels: NDArray[np.uint8], pyramid: TokenPyramid) -> NDArray[np.float64]:
-        """Distortion (rows, cols) of each region, tile by tile: the decoded picture is never whole."""
-        stride = pyramid.shape.strides[0]
-        found = np.empty((pyramid.shape.rows, pyramid.shape.columns))
-        for rows, columns, decoded in synthesise_tiles(self.bundle, pyramid):
-            original = pad_to_multiple(pixels[rows, columns], stride)
-            place = tuple(slice(span.start // stride, span.stop // stride) for span in (rows, columns))
-            found[place] = region_distortions(original, decoded)
-        return found
-
-    def _probe_depths(self, shape: PyramidShape, payload_bytes: int | None) -> tuple[int, ...]:
-        """The end of the last level that the budget fills at least half; from the second level on the next end too."""
-        ends = [int(end) for end in np.cumsum(shape.groups)]
-        if payload_bytes is None:
-            return (1, *ends)
-        bits_per_region = 8 * payload_bytes / shape.num_regions
-        nominal = np.cumsum([7.0 * g * shape.fold(i) ** 2 for i, g in enumerate(shape.groups)])
-        reached = int((bits_per_region > HALF * nominal).sum()) - 1
-        if reached < 1:
-            return (ends[0] if reached == 0 else 1,)
-        return tuple(ends[min(reached, len(ends) - 2) :][:2])
 
     def _choose(self, proposal: Proposal, target: Target) -> NDArray[np.uint8]:
         assert target.quality is not None
@@ -233,10 +234,17 @@ class TokenPyramidCodec:
     def _write(
         self, proposal: Proposal, depths: NDArray[np.uint8], header: Header, chunks: Sequence[Chunk]
     ) -> bytes:
-        return self.pack(replace(proposal.analysed.tokens, grain_map=depths), header, chunks)
+        return self._write_tokens(replace(proposal.analysed.tokens, grain_map=depths), header, chunks)
 
-    def pack(self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk]) -> bytes:
-        """The file of chosen tokens, coded as the header's version says."""
+    def write_shorter(self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk]) -> bytes:
+        """The shorter of the file coded with the tables and, if there is one, the file coded with the prior."""
+        data = self._write_tokens(pyramid, header, chunks)
+        if self.prior_model is None:
+            return data
+        with_prior = self._write_tokens(pyramid, replace(header, version=PRIOR_VERSION), chunks)
+        return min(with_prior, data, key=len)
+
+    def _write_tokens(self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk]) -> bytes:
         payload = self._model_of(header).write(pyramid)
         return pack_file(header, chunks, payload.data, token_check(pack_header(header), *payload.checked))
 

@@ -124,8 +124,8 @@ class RangeDecoder:
         """True once a byte was taken that is not there: later symbols mean nothing."""
         return self._position > len(self._data)
 
-    def _fault(self, found: str) -> Truncated | Corrupt:
-        """What a contradiction in the stream amounts to (docs/format.md, section 5.6)."""
+    def fault(self, found: str) -> Truncated | Corrupt:
+        """The error, to be raised, that a contradiction in the stream amounts to (docs/format.md, section 5.6)."""
         if self.exhausted:
             return Truncated(f"expected a whole range-coded payload, found {found}; the end is missing")
         return Corrupt(f"expected a range-coded payload, found {found}; the file is damaged")
@@ -157,7 +157,7 @@ class RangeDecoder:
             unit = range_ >> TOTAL_BITS
             value = code // unit
             if value >= TOTAL:
-                raise self._fault("bytes that no encoder writes")
+                raise self.fault("bytes that no encoder writes")
             place = bisect_right(flat, value, base, base + width) - 1
             start = flat[place]
             code -= unit * start
@@ -184,5 +184,5 @@ class RangeDecoder:
         """
         count, step, gap = _flush(self._low, self._range)
         if not gap <= self._code < gap + step:
-            raise self._fault("finishing bytes that no encoder writes")
+            raise self.fault("finishing bytes that no encoder writes")
         return self._position - LOOKAHEAD + count

@@ -22,7 +22,7 @@ from typing import Final
 from wisp.errors import UsageError
 
 REGION: Final = 32
-"""Side of a region in pixels: tiles begin and end between regions."""
+"""Side of a region in pixels, in the default family: tiles begin and end between regions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +45,34 @@ class Tile:
         return _shifted(self.core_rows, self.window_rows), _shifted(self.core_cols, self.window_cols)
 
 
-def plan_tiles(height: int, width: int, core: int = 1024, halo: int = 128) -> tuple[Tile, ...]:
+def plan_tiles(
+    height: int, width: int, core: int = 1024, halo: int = 128, region: int = REGION
+) -> tuple[Tile, ...]:
     """Cut a padded picture into as few rows and columns of tiles as `core` allows, of nearly equal size.
 
     Args:
-        height, width: the picture, in pixels; multiples of 32.
-        core: longest side of a core, in pixels; a multiple of 32.
-        halo: width of the margin around a core, in pixels; a multiple of 32, or 0.
+        height, width: the picture, in pixels; multiples of `region`.
+        core: longest side of a core, in pixels; a multiple of `region`.
+        halo: width of the margin around a core, in pixels; a multiple of `region`, or 0.
+        region: side of a region, in pixels.
 
     Returns:
-        Tiles from top to bottom and, within a row, from left to right. All sides are multiples of 32.
+        Tiles from top to bottom and, within a row, from left to right. All sides are multiples of `region`.
 
     Raises:
-        UsageError: a number is not a multiple of 32, or too small.
+        UsageError: a number is not a multiple of `region`, or too small.
     """
     for name, value, least in (
-        ("height", height, REGION),
-        ("width", width, REGION),
-        ("core", core, REGION),
+        ("height", height, region),
+        ("width", width, region),
+        ("core", core, region),
         ("halo", halo, 0),
     ):
-        if value < least or value % REGION:
+        if value < least or value % region:
             raise UsageError(
-                f"expected {name} to be a multiple of {REGION} from {least}, found {value}; round it up"
+                f"expected {name} to be a multiple of {region} from {least}, found {value}; round it up"
             )
-    rows, cols = _cut(height, core), _cut(width, core)
+    rows, cols = _cut(height, core, region), _cut(width, core, region)
     return tuple(
         Tile(row, col, _widened(row, halo, height), _widened(col, halo, width))
         for row in rows
@@ -77,11 +80,11 @@ def plan_tiles(height: int, width: int, core: int = 1024, halo: int = 128) -> tu
     )
 
 
-def _cut(side: int, core: int) -> list[slice]:
+def _cut(side: int, core: int, region: int) -> list[slice]:
     """Cut a side into the fewest pieces of at most `core`; they differ by one region at most."""
-    regions = side // REGION
+    regions = side // region
     pieces = -(-side // core)
-    ends = [regions * piece // pieces * REGION for piece in range(pieces + 1)]
+    ends = [regions * piece // pieces * region for piece in range(pieces + 1)]
     return [slice(start, stop) for start, stop in pairwise(ends)]
 
 

@@ -39,6 +39,7 @@ class BundleConfig:
         codec: which codec of wisp.codecs runs this model.
         strides, groups: shape of the token pyramid, coarsest level first.
         contexts: for each place of the order, (level, group, phase) of each context table.
+        grain: "map" (a depth for each region) or "uniform" (one for the picture, at a share of the positions).
         allocation: numbers measured for the allocation (see wisp.allocation).
         files: SHA-256 of each file, as lower-case hex.
     """
@@ -52,6 +53,7 @@ class BundleConfig:
     allocation: dict[str, Any]
     files: dict[str, str]
     summary: str = ""
+    grain: str = "map"
 
 
 def _parse_config(text: str, path: Path) -> BundleConfig:
@@ -86,6 +88,8 @@ def _check_config(config: BundleConfig) -> None:
         raise ValueError(
             f"{len(config.strides)} strides, {len(config.groups)} levels, {len(config.contexts)} contexts"
         )
+    if config.grain not in ("map", "uniform"):
+        raise ValueError(f"grain {config.grain!r}")
     if type(config.model_number) is not int or not 0 <= config.model_number <= 254:
         raise ValueError(f"model number {config.model_number!r}")
     if not isinstance(config.allocation, dict) or not isinstance(config.files, dict):

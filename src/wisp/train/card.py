@@ -37,12 +37,12 @@ def training_section(state: dict[str, Any]) -> list[str]:
             f"feature_weight {stage['feature_weight']}, fine_feature_weight {stage['fine_feature_weight']}, "
             f"commitment_weight {stage['commitment_weight']}{', tokens frozen' if stage['frozen_tokens'] else ''}"
         )
-    lines += [
-        "",
-        "PSNR in dB of the preview pictures at uniform depth, by nominal token bits a pixel (no entropy coding):",
-        "",
-    ]
     if progress["history"]:
+        lines += [
+            "",
+            "PSNR in dB of the preview pictures at uniform depth, by nominal token bits a pixel (no entropy coding):",
+            "",
+        ]
         rates = list(progress["history"][0]["psnr_db_at_nominal_bpp"])
         lines += [f"| stage | steps | minutes | {' | '.join(rates)} |", "|---" * (3 + len(rates)) + "|"]
         for row in progress["history"]:

@@ -25,6 +25,7 @@ from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.errors import UsageError
 from wisp.imaging import pad_to_multiple
 from wisp.runtime.bundle import CONFIG_FORMAT, CONFIG_NAME, Bundle
+from wisp.tokens.contexts import Context
 from wisp.tokens.pyramid import TokenPyramid
 from wisp.train.card import write_card
 from wisp.train.checkpoint import load_checkpoint
@@ -43,6 +44,8 @@ from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
 MASKING = 0.5
 # The first: where LPIPS-squeeze gains what feature distance loses; the others: about the smallest files.
 SCALE_BPP = (0.0115, 0.0021, 0.0005)
+# With one depth for all, half size at a larger depth beats a depth of 1 (docs/experiments.md).
+UNIFORM_SCALE_BPP = (0.05, 0.0125, 0.003)
 PROPOSALS = 120  # pictures whose grain maps are counted
 
 
@@ -100,7 +103,10 @@ def export_bundle(
     (part / "synthesis.onnx").write_bytes(synthesis_onnx(network).SerializeToString())
     config = network.config
     contexts = [
-        [(c.level, c.group, c.phase) for c in candidate_contexts(level, group, config.groups)]
+        [
+            (c.level, c.group, c.phase)
+            for c in candidate_contexts(level, group, config.groups, config.same_contexts)
+        ]
         for level, count in enumerate(config.groups)
         for group in range(count)
     ]
@@ -117,10 +123,12 @@ def export_bundle(
         "allocation": {
             "masking": MASKING,
             "level_gains": [1.0] * len(config.groups),
-            "scale_bpp": list(SCALE_BPP),
+            "scale_bpp": list(SCALE_BPP if config.grain == "map" else UNIFORM_SCALE_BPP),
         },
         "files": {},
     }
+    if config.grain != "map":
+        table["grain"] = config.grain
     np.savez(part / "tables.npz", grain=initial_grain_logits(config.num_groups))
     write_config(part, table)
     photographs = load_photographs(data, 64, image_limit)
@@ -160,10 +168,11 @@ def _fit(
             analyses[-1] = (padded[:0], analyses[-1][1])  # only the tokens are needed from here on
     pyramids: list[TokenPyramid] = [a.tokens for _, a in analyses]
     train, held = split(pyramids)
-    tables: dict[str, NDArray[Any]] = {"grain": initial_grain_logits(sum(bundle.config.groups))}
+    tables: dict[str, NDArray[Any]] = {}
     report = []
     for place, level, group in pyramids[0].shape.order():
-        fitted = fit_group(train, held, level, group, candidate_contexts(level, group, bundle.config.groups))
+        contexts = [Context(*context) for context in bundle.config.contexts[place]]
+        fitted = fit_group(train, held, level, group, contexts)
         tables[f"bias_{place}"] = fitted.tables.bias
         for i, context_table in enumerate(fitted.tables.tables):
             tables[f"table_{place}_{i}"] = context_table
@@ -171,7 +180,9 @@ def _fit(
         note(
             f"group {place}: {fitted.marginal_bits:.3f} bits a token, {fitted.context_bits:.3f} with contexts"
         )
-    _fit_allocation(bundle, analyses[: PROPOSALS * 2 : 2], table, tables, note)
+    if bundle.config.grain == "map":
+        tables["grain"] = initial_grain_logits(sum(bundle.config.groups))
+        _fit_allocation(bundle, analyses[: PROPOSALS * 2 : 2], table, tables, note)
     return tables, report
 
 
@@ -191,7 +202,7 @@ def _fit_allocation(
         for depth in ends:
             grain = np.full_like(analysed.tokens.grain_map, depth)
             decoded = synthesise(bundle, TokenPyramid(analysed.tokens.shape, analysed.tokens.planes, grain))
-            found[depth] = region_distortions(pixels, decoded)
+            found[depth] = region_distortions(pixels, decoded, config.strides[0])
         probes.append(found)
         shells.append(analysed)
     empty = [
@@ -205,7 +216,8 @@ def _fit_allocation(
         model = PyramidEntropyModel(tables, config.contexts, config.groups, config.strides)
         proposals = []
         for (pixels, analysed), found in zip(analyses, probes, strict=True):
-            curve = distortion_curve(found, analysed.errors, gains) * region_weights(pixels, MASKING)
+            curve = distortion_curve(found, analysed.errors, gains, config.strides[0])
+            curve = curve * region_weights(pixels, MASKING, config.strides[0])
             proposals.append(
                 Proposal(0, analysed, Demand(curve, model.token_bits(analysed.tokens), model.grain_bits))
             )

@@ -52,7 +52,8 @@ def maps_at_many_budgets(
     maps = []
     for proposal in proposals:
         demand = Demand(proposal.demand.distortions, proposal.demand.token_bits, grain_bits)
-        pixels = proposal.analysed.tokens.shape.num_regions * 1024
+        shape = proposal.analysed.tokens.shape
+        pixels = shape.num_regions * shape.strides[0] ** 2
         maps += [allocate(demand, bpp * pixels) for bpp in BUDGETS_BPP]
     return maps
 

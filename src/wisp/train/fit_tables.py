@@ -33,9 +33,15 @@ class FittedGroup:
     context_bits: float
 
 
-def candidate_contexts(level: int, group: int, groups: Sequence[int]) -> tuple[Context, ...]:
-    """Earlier groups at the same position; the two first groups of the next coarser level, with phase."""
-    same = [Context(level, g) for g in range(group)]
+def candidate_contexts(
+    level: int, group: int, groups: Sequence[int], same_contexts: int | None = None
+) -> tuple[Context, ...]:
+    """Earlier groups at the same position; the two first groups of the next coarser level, with phase.
+
+    Of the same position at most `same_contexts`, the nearest in the order.
+    """
+    first = 0 if same_contexts is None else max(0, group - same_contexts)
+    same = [Context(level, g) for g in range(first, group)]
     coarser = [Context(level - 1, g, phase=True) for g in range(min(2, groups[level - 1]))] if level else []
     return tuple(same + coarser)
 

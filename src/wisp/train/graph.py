@@ -85,9 +85,9 @@ class GraphWriter:
         )
         return self.node("Add", x, self.conv(active, block.project))
 
-    def blocks(self, x: str, blocks: nn.Sequential) -> str:
+    def blocks(self, x: str, blocks: nn.Module) -> str:
         """A stack of residual blocks."""
-        for block in blocks:
+        for block in blocks.children():
             assert isinstance(block, ResidualBlock)
             x = self.residual_block(x, block)
         return x

@@ -25,11 +25,12 @@ from wisp.train.from_bundle import network_of_bundle
 from wisp.train.moving_average import update_average
 from wisp.train.networks import TokenPyramid
 from wisp.train.objective import Objective, channels_last
-from wisp.train.preview import load_preview, preview_psnr
+from wisp.train.preview import load_preview, preview_depths, preview_psnr
+from wisp.train.principal_start import start_at_principal_components
 from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
-from wisp.train.schedule import learning_rate
+from wisp.train.schedule import learning_rate, parameter_groups
 
 WILD = 8.0  # times the usual length of the gradient: such a step is skipped
 BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
@@ -64,6 +65,10 @@ class Trainer:
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
         self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank, self.device)
         self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
+        if not options.resume and options.start is None:
+            start_at_principal_components(self.model, self.sampler)
+            parallel.follow_first(self.model.heads.parameters())
+            self.average.load_state_dict(self.model.state_dict())
         self._start_optimizer(recipe.stages[0])
         self.progress.environments = [environment()]
         if options.resume:
@@ -80,10 +85,8 @@ class Trainer:
         for quantizer in self.model.quantizers:
             assert isinstance(quantizer, OrderedQuantizer)
             quantizer.price = stage.codeword_price
-        trained = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            trained, lr=stage.learning_rate, betas=BETAS, weight_decay=self.recipe.weight_decay
-        )
+        groups, decay = parameter_groups(self.model, stage), self.recipe.weight_decay
+        self.optimizer = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=BETAS, weight_decay=decay)
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.progress = Progress(**state["progress"])
@@ -122,7 +125,7 @@ class Trainer:
     def step(self, stage: StageConfig, stage_progress: float) -> dict[str, float]:
         """One optimiser step."""
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(stage, stage_progress)
+            group["lr"] = learning_rate(stage, stage_progress) * group.get("share", 1.0)
         x = self.sampler.batch().contiguous(memory_format=torch.channels_last)
         self.model.train()
         if stage.frozen_tokens:
@@ -222,7 +225,7 @@ class Trainer:
     def _preview(self, stage: StageConfig, bar: Bar) -> None:
         # While tokens still move, the codebooks belong to the current weights and not to their average.
         shown = self.average if stage.frozen_tokens else self.model
-        psnr = preview_psnr(shown, self.preview, (4, 6, 8, 9, 10, 12))
+        psnr = preview_psnr(shown, self.preview, preview_depths(self.recipe.model.groups))
         self.progress.history.append(
             {
                 "stage": stage.name,

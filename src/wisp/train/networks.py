@@ -1,9 +1,12 @@
 """The transforms of the token pyramid, and the pyramid itself.
 
-    x (B,3,H,W) -> analysis features at 1/8, 1/16, 1/32
+    x (B,3,H,W) -> analysis features at the strides, for wisp_small 1/8, 1/16, 1/32
     1/32: latent -> quantizer -> tokens;  its sum, upsampled, is context for
     1/16: latent -> quantizer -> tokens;  and so on to 1/8
     tokens -> sums of codewords -> synthesis from 1/32 up, each level entering at its own stride -> x_hat
+
+Layers are named after the size at which they work: blocks16 has features at 1/16 of the picture's size. What is
+coarser than the coarsest stride does not exist.
 
 The coarse levels condition the finer ones as in VQ-VAE-2 (Razavi et al. 2019, section 3.1). The analysis
 side conditions on the *full* coarse latent, so that the tokens of an image do not depend on how many of
@@ -25,37 +28,39 @@ from wisp.train.recipe import ModelConfig
 
 
 class AnalysisTransform(nn.Module):
-    """x (B, 3, H, W) in -1..1, H and W multiples of 32 -> features at 1/8, 1/16 and 1/32."""
+    """x (B, 3, H, W) in -1..1, H and W multiples of the coarsest stride -> features at each stride, coarsest first."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        w4, w8, w16, w32 = config.widths
-        n4, n8, n16, n32 = config.analysis_blocks
-        self.stem = nn.Conv2d(48, w4, 3, padding=1)
-        self.blocks4 = blocks(w4, n4)
-        self.down8 = nn.Conv2d(w4, w8, 4, stride=2, padding=1)
-        self.blocks8 = blocks(w8, n8)
-        self.down16 = nn.Conv2d(w8, w16, 4, stride=2, padding=1)
-        self.blocks16 = blocks(w16, n16)
-        self.down32 = nn.Conv2d(w16, w32, 4, stride=2, padding=1)
-        self.blocks32 = blocks(w32, n32)
+        self.config = config
+        before = config.widths[0]
+        for size, width, count in zip(config.sizes, config.widths, config.analysis_blocks, strict=True):
+            if size == 4:
+                self.stem = nn.Conv2d(48, width, 3, padding=1)
+            else:
+                self.add_module(f"down{size}", nn.Conv2d(before, width, 4, stride=2, padding=1))
+            self.add_module(f"blocks{size}", blocks(width, count))
+            before = width
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        f4 = self.blocks4(self.stem(F.pixel_unshuffle(x, 4)))
-        f8 = self.blocks8(self.down8(f4))
-        f16 = self.blocks16(self.down16(f8))
-        f32 = self.blocks32(self.down32(f16))
-        return f8, f16, f32
+    def forward(self, x: Tensor) -> list[Tensor]:
+        h = F.pixel_unshuffle(x, 4)
+        features = []
+        for size in self.config.sizes:
+            h = self.stem(h) if size == 4 else self.get_submodule(f"down{size}")(h)
+            h = self.get_submodule(f"blocks{size}")(h)
+            if size in self.config.strides:
+                features.append(h)
+        return features[::-1]
 
 
 class LatentHead(nn.Module):
     """Features of one level and context from the coarser one -> latent (B, D, h, w)."""
 
-    def __init__(self, features: int, context: int, channels: int) -> None:
+    def __init__(self, features: int, context: int, channels: int, slices: int = 1) -> None:
         super().__init__()
         self.mix = nn.Conv2d(features + context, features, 1)
         self.out = nn.Conv2d(features, channels, 3, padding=1)
-        self.norm = LatentNorm(channels)
+        self.norm = LatentNorm(channels, slices)
 
     def forward(self, features: Tensor, context: Tensor | None) -> Tensor:
         x = features if context is None else torch.cat([features, context.to(features.dtype)], 1)
@@ -104,34 +109,40 @@ class ShuffleHead(nn.Module):
 
 
 class SynthesisTransform(nn.Module):
-    """Quantized latents and presence masks of the three levels -> x_hat (B, 3, H, W), nominally -1..1.
+    """Quantized latents and presence masks of the levels -> x_hat (B, 3, H, W), nominally -1..1.
 
     Masks are (B, G, h, w): 1 where that group of that position was sent, 0 elsewhere.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        w4, w8, w16, w32 = config.widths
-        n4, n8, n16, n32 = config.synthesis_blocks
-        inputs = [d + g for d, g in zip(config.latent_channels, config.groups, strict=True)]
-        self.in32 = nn.Conv2d(inputs[0], w32, 3, padding=1)
-        self.blocks32 = blocks(w32, n32)
-        self.up16 = Upsample(w32, w16)
-        self.in16 = nn.Conv2d(inputs[1], w16, 3, padding=1)
-        self.blocks16 = blocks(w16, n16)
-        self.up8 = Upsample(w16, w8)
-        self.in8 = nn.Conv2d(inputs[2], w8, 3, padding=1)
-        self.blocks8 = blocks(w8, n8)
-        self.up4 = Upsample(w8, w4)
-        self.blocks4 = blocks(w4, n4)
-        self.head: nn.Module = SmoothHead(w4) if config.head == "smooth" else ShuffleHead(w4)
+        self.config = config
+        entering = zip(config.strides, config.latent_channels, config.groups, strict=True)
+        inputs = {stride: channels + groups for stride, channels, groups in entering}
+        before = 0
+        trunk = zip(config.sizes, config.widths, config.synthesis_blocks, strict=True)
+        for size, width, count in reversed(list(trunk)):
+            if before:
+                self.add_module(f"up{size}", Upsample(before, width))
+            if size in inputs:
+                self.add_module(f"in{size}", nn.Conv2d(inputs[size], width, 3, padding=1))
+            self.add_module(f"blocks{size}", blocks(width, count))
+            before = width
+        self.head: nn.Module = SmoothHead(before) if config.head == "smooth" else ShuffleHead(before)
 
     def forward(self, latents: list[Tensor], masks: list[Tensor]) -> Tensor:
-        y32, y16, y8 = (torch.cat([y, m.to(y.dtype)], 1) for y, m in zip(latents, masks, strict=True))
-        h = self.blocks32(self.in32(y32))
-        h = self.blocks16(self.up16(h) + self.in16(y16))
-        h = self.blocks8(self.up8(h) + self.in8(y8))
-        h = self.blocks4(self.up4(h))
+        entering = {
+            stride: torch.cat([y, m.to(y.dtype)], 1)
+            for stride, y, m in zip(self.config.strides, latents, masks, strict=True)
+        }
+        coarsest = self.config.strides[0]
+        h = self.get_submodule(f"in{coarsest}")(entering[coarsest])
+        for size in reversed(self.config.sizes):
+            if size != coarsest:
+                h = self.get_submodule(f"up{size}")(h)
+                if size in entering:
+                    h = h + self.get_submodule(f"in{size}")(entering[size])
+            h = self.get_submodule(f"blocks{size}")(h)
         y: Tensor = self.head(h)
         return y
 
@@ -144,14 +155,17 @@ class TokenPyramid(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        _, w8, w16, w32 = config.widths
-        d32, d16, d8 = config.latent_channels
         self.analysis = AnalysisTransform(config)
+        widths = dict(zip(config.sizes, config.widths, strict=True))
         self.heads = nn.ModuleList(
-            [LatentHead(w32, 0, d32), LatentHead(w16, self.CONTEXT, d16), LatentHead(w8, self.CONTEXT, d8)]
+            LatentHead(widths[stride], self.CONTEXT if level else 0, channels, slices)
+            for level, (stride, channels, slices) in enumerate(
+                zip(config.strides, config.latent_channels, config.slices, strict=True)
+            )
         )
         self.contexts = nn.ModuleList(
-            [ContextUp(d32, self.CONTEXT), ContextUp(self.CONTEXT + d16, self.CONTEXT)]
+            ContextUp(channels + (self.CONTEXT if level else 0), self.CONTEXT)
+            for level, channels in enumerate(config.latent_channels[:-1])
         )
         self.quantizers = nn.ModuleList(
             OrderedQuantizer(d, g, config.codebook_size, kind)
@@ -161,18 +175,17 @@ class TokenPyramid(nn.Module):
         initialise(self)
 
     def encode(self, x: Tensor, quantized: bool = True) -> list[QuantizedLevel]:
-        """x (B, 3, H, W) in -1..1 -> the three levels, coarsest first; without `quantized`, latents as they are."""
-        f8, f16, f32 = self.analysis(x)
+        """x (B, 3, H, W) in -1..1 -> the levels, coarsest first; without `quantized`, latents as they are."""
         levels: list[QuantizedLevel] = []
         context: Tensor | None = None
-        for i, features in enumerate((f32, f16, f8)):
+        for i, features in enumerate(self.analysis(x)):
             latent = self.heads[i](features, context)
             with torch.autocast(device_type=x.device.type, enabled=False):
                 quantizer = self.quantizers[i]
                 assert isinstance(quantizer, OrderedQuantizer)
                 level = quantizer(latent) if quantized else quantizer.bypass(latent)
             levels.append(level)
-            if i < 2:
+            if i < len(self.contexts):
                 full = torch.full_like(level.latent[:, :1], self.config.groups[i], dtype=torch.int64)
                 known = level.straight_through(full)
                 context = self.contexts[i](
@@ -181,7 +194,7 @@ class TokenPyramid(nn.Module):
         return levels
 
     def decode(self, levels: list[QuantizedLevel], depth: Tensor) -> Tensor:
-        """Synthesis from the first `depth` groups of the order; depth (B, H/32, W/32) int64 in 0..num_groups."""
+        """Synthesis from the first `depth` groups of the order; depth (B, rows, columns) int64 in 0..num_groups."""
         y: Tensor = self.synthesis(*self.received(levels, depth))
         return y
 
@@ -191,7 +204,8 @@ class TokenPyramid(nn.Module):
         before = 0
         for level, stride, groups in zip(levels, self.config.strides, self.config.groups, strict=True):
             here = (depth - before).clamp(0, groups)[:, None]
-            here = here.repeat_interleave(32 // stride, 2).repeat_interleave(32 // stride, 3)
+            fold = self.config.strides[0] // stride
+            here = here.repeat_interleave(fold, 2).repeat_interleave(fold, 3)
             latents.append(level.straight_through(here))
             masks.append((here > torch.arange(groups, device=depth.device)[None, :, None, None]).float())
             before += groups

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wisp.train.adversary import Adversary
-from wisp.train.depths import busyness, sample_depths
+from wisp.train.depths import depths_for
 from wisp.train.feature_loss import Compared, FeatureLoss, random_window
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.networks import TokenPyramid
@@ -68,7 +68,7 @@ class Objective:
             x: (B, 3, S, S) in -1..1.
             usual: running means of errors by kind and depth; updated.
         """
-        base, depth = sample_depths(busyness(x), model.config.groups)
+        base, depth = depths_for(x, model.config)
         depth = depth.to(self.device)
         with torch.autocast(device_type=self.device.type, dtype=torch.bfloat16):
             levels = model.encode(x, stage.quantized)

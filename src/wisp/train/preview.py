@@ -34,6 +34,13 @@ def nominal_bpp(depth: int, strides: tuple[int, ...], groups: tuple[int, ...], b
     return total
 
 
+def preview_depths(groups: tuple[int, ...]) -> tuple[int, ...]:
+    """The depths at which a quarter, half and all of each level's groups are sent."""
+    ends = np.cumsum(groups).tolist()
+    parts = [(end - 3 * count // 4, end - count // 2, end) for end, count in zip(ends, groups, strict=True)]
+    return tuple(sorted({depth for part in parts for depth in part}))
+
+
 @torch.no_grad()
 def preview_psnr(model: TokenPyramid, pictures: list[Tensor], depths: tuple[int, ...]) -> dict[str, float]:
     """Mean PSNR in dB (8-bit RGB) of the pictures for each uniform depth, keyed by nominal bpp."""
@@ -43,11 +50,12 @@ def preview_psnr(model: TokenPyramid, pictures: list[Tensor], depths: tuple[int,
     model.eval()
     for picture in pictures:
         height, width = picture.shape[-2:]
-        x = F.pad(picture.to(device), (0, -width % 32, 0, -height % 32), mode="replicate")
+        side = model.config.strides[0]
+        x = F.pad(picture.to(device), (0, -width % side, 0, -height % side), mode="replicate")
         with torch.autocast(device_type=device.type, dtype=torch.bfloat16):
             levels = model.encode(x)
             for depth in depths:
-                grain = torch.full((1, x.shape[2] // 32, x.shape[3] // 32), depth, device=device)
+                grain = torch.full((1, x.shape[2] // side, x.shape[3] // side), depth, device=device)
                 x_hat = model.decode(levels, grain)[..., :height, :width].float()
                 decoded = ((x_hat + 1) * 127.5).round().clamp(0, 255)
                 mse_u8 = (decoded - (picture.to(device) + 1) * 127.5).square().mean()

@@ -1,7 +1,8 @@
 """Training examples of the masked prior: crops of token pyramids, masked as the coding procedure masks them.
 
 Most crops stand at a stage of a group, under a grain map that the allocation chose; the rest have holes drawn at
-random, so that the prior can also fill what was lost or never sent.
+random, so that the prior can also fill what was lost or never sent. With a uniform grain the depth is drawn, and in a
+share of the crops the share of the positions as well.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from torch import Tensor
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.tokens.pyramid import NOT_SENT, PyramidShape, TokenPyramid
 from wisp.tokens.stages import stage_map
+from wisp.tokens.uniform_grain import SIXTEENTHS, UniformGrain
 from wisp.train.prior_tokens import Sample
 
 CROPS = ((10, 32), (8, 12), (4, 12))  # regions along a crop's side, crops a batch, for each level
 RANDOM_SHARE = 0.15  # crops with random holes
+SPARSE_SHARE = 0.3  # crops of a uniform model with positions of which nothing is sent
 LATER_WEIGHT = 0.25  # of tokens that are unknown as well, but belong to later stages
 
 
@@ -80,6 +83,11 @@ class BatchMaker:
         shape = sample.pyramid.shape
         top = int(random.integers(shape.rows - side + 1))
         left = int(random.integers(shape.columns - side + 1))
+        if (
+            self.tables.is_uniform
+        ):  # where a file's tile of ranks begins, so that stages and shares are a file's
+            top, left = top - top % 4, left - left % 4
+            return crop_pyramid(sample.pyramid, top, left, side, self._uniform_map(place, shape.num_groups))
         maps = sample.maps[:, top : top + side, left : left + side]
         deep = [grain for grain in maps if (grain > place).any()]
         if deep:
@@ -87,6 +95,13 @@ class BatchMaker:
         else:
             grain = np.full((side, side), random.integers(place + 1, shape.num_groups + 1), np.uint8)
         return crop_pyramid(sample.pyramid, top, left, side, grain)
+
+    def _uniform_map(self, place: int, num_groups: int) -> NDArray[np.uint8]:
+        """A depth beyond `place`, at all positions or at a share of them."""
+        depth = int(self.random.integers(place + 1, num_groups + 1))
+        is_sparse = self.random.random() < SPARSE_SHARE
+        kept = int(self.random.integers(1, SIXTEENTHS)) if is_sparse else SIXTEENTHS
+        return UniformGrain(depth, kept).map(self.side, self.side)
 
     def make(self, crops: Sequence[TokenPyramid], group: int, stage: int | None = None) -> Batch:
         """Stack crops of equal shape, mask them, and gather what is to be predicted."""

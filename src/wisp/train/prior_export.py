@@ -66,7 +66,7 @@ def train_prior(
     if threads is not None:
         torch.set_num_threads(threads)
     groups, strides = bundle.config.groups, bundle.config.strides
-    tables = PyramidEntropyModel(bundle.tables, bundle.config.contexts, groups, strides)
+    tables = PyramidEntropyModel(bundle.tables, bundle.config.contexts, groups, strides, bundle.config.grain)
     samples = collect_samples(bundle, data, limit=image_limit, cache=cache, note=note)
     levels = tuple(config or default_config(groups))
     shares = [LEVEL_SHARES[min(i, len(LEVEL_SHARES) - 1)] for i in range(len(groups))]

@@ -30,7 +30,10 @@ MIN_SIDE = 64
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture: its full pyramid, and (M, rows, columns) uint8 grain maps at random budgets."""
+    """One picture: its full pyramid, and (M, rows, columns) uint8 grain maps at random budgets.
+
+    With a uniform grain the maps are whole; `wisp.train.prior_batches` draws depths and shares.
+    """
 
     pyramid: TokenPyramid
     maps: NDArray[np.uint8]
@@ -71,11 +74,16 @@ def collect_samples(
 def _sample(codec: TokenPyramidCodec, pixels: NDArray[np.uint8], random: np.random.Generator) -> Sample:
     analysed = analyse(codec.bundle, pixels)
     tokens = analysed.tokens
+    if codec.is_uniform:
+        return Sample(tokens, np.repeat(tokens.grain_map[None], MAPS, 0))
     nothing = {tokens.shape.num_groups: np.zeros(tokens.grain_map.shape)}
-    curve = distortion_curve(nothing, analysed.errors, codec.settings.level_gains)
+    side = tokens.shape.strides[0]
+    curve = distortion_curve(nothing, analysed.errors, codec.settings.level_gains, side)
     model = codec.entropy_model
     demand = Demand(
-        curve * region_weights(pixels, codec.settings.masking), model.token_bits(tokens), model.grain_bits
+        curve * region_weights(pixels, codec.settings.masking, side),
+        model.token_bits(tokens),
+        model.grain_bits,
     )
     rates = np.exp(random.uniform(np.log(LOWEST_BPP), np.log(HIGHEST_BPP), MAPS))
     area = pixels.shape[0] * pixels.shape[1]

@@ -96,14 +96,18 @@ class OrderedQuantizer(nn.Module):
         return (book.square().sum(1) + self.handicaps[group] - 2 * residual @ book.T).argmin(1)
 
     def bypass(self, latent: Tensor) -> QuantizedLevel:
-        """(B, D, h, w) -> a level whose every prefix is the latent itself; for the transforms' first steps."""
+        """(B, D, h, w) -> a level whose prefixes are the latent where they reach, as it is; for the first steps."""
         latent = latent.float()
-        b, d, h, w = latent.shape
-        prefixes = latent.detach().expand(self.groups, b, d, h, w)
+        b, _, h, w = latent.shape
+        reached = self._reached()
+        prefixes = latent.detach() * reached[1:, None, :, None, None]
         tokens = torch.zeros(b, h, w, self.groups, dtype=torch.int64, device=latent.device)
-        reached = torch.ones(self.groups + 1, d, device=latent.device)
-        reached[0] = 0
         return QuantizedLevel(latent, prefixes, tokens, latent.new_zeros(()), reached)
+
+    def _reached(self) -> Tensor:
+        """(G + 1, D) float32: row d is 1 at the channels that the first d groups can set, else 0."""
+        zero = torch.zeros_like(self.supports[:1])
+        return torch.cat([zero, self.supports.cumsum(0).clamp(max=1)])
 
     def forward(self, latent: Tensor) -> QuantizedLevel:
         """(B, D, h, w), any float type -> QuantizedLevel; updates the codebooks in training mode."""
@@ -129,9 +133,7 @@ class OrderedQuantizer(nn.Module):
         stacked = torch.stack(prefixes)
         # Not to the shorter prefixes: that would pull what the later groups should say towards nothing.
         commitment = (latent - stacked[-1]).square().mean()
-        zero = torch.zeros_like(self.supports[:1])
-        reached = torch.cat([zero, self.supports.cumsum(0).clamp(max=1)])
-        return QuantizedLevel(latent, stacked, torch.stack(tokens, -1), commitment, reached)
+        return QuantizedLevel(latent, stacked, torch.stack(tokens, -1), commitment, self._reached())
 
     @torch.no_grad()
     def _initialise(self, group: int, residual: Tensor) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from wisp.errors import UsageError
 
 _T = TypeVar("_T")
+STRIDES = (32, 16, 8, 4)
 
 
 @dataclass(frozen=True)
@@ -17,17 +18,20 @@ class ModelConfig:
     """Shape of a token pyramid. Tuples run from the coarsest level to the finest.
 
     Attributes:
-        strides: pixels per token along each axis.
+        strides: pixels per token along each axis: neighbours among 32, 16, 8, 4; a region is the coarsest.
         groups: ordered groups of codewords at each stride.
         codebook_size: codewords in a group; a token is a uint8, so at most 256.
         latent_channels: dimension of the latent, and of a codeword, at each stride.
         kinds: quantizer at each stride, "residual" or "product" (wisp.train.quantizer).
-        widths: feature channels at 1/4, 1/8, 1/16 and 1/32 of the picture's size.
-        analysis_blocks: residual blocks at 1/4, 1/8, 1/16, 1/32 in the analysis transform.
+        widths: feature channels at 1/4, 1/8, ... of the picture's size, down to the coarsest stride.
+        analysis_blocks: residual blocks at each of these sizes in the analysis transform.
         synthesis_blocks: the same in the synthesis transform.
         head: how the synthesis leaves 1/4 size: "smooth" (two steps, then a 5x5 convolution at full
             size) or "shuffle" (one 1x1 convolution and a pixel shuffle by 4; leaves a lattice, kept
             for comparison).
+        grain: "map" (a depth for each region) or "uniform" (one for the picture, at a share of the positions).
+        same_contexts: the tables of a group see at most so many earlier groups of its own position, the
+            nearest in the order; None: all of them. A table is 64 kB.
     """
 
     strides: tuple[int, ...] = (32, 16, 8)
@@ -35,28 +39,55 @@ class ModelConfig:
     codebook_size: int = 256
     latent_channels: tuple[int, ...] = (32, 32, 32)
     kinds: tuple[str, ...] = ("residual", "residual", "product")
-    widths: tuple[int, int, int, int] = (64, 128, 192, 256)
-    analysis_blocks: tuple[int, int, int, int] = (1, 2, 2, 1)
-    synthesis_blocks: tuple[int, int, int, int] = (1, 3, 2, 1)
+    widths: tuple[int, ...] = (64, 128, 192, 256)
+    analysis_blocks: tuple[int, ...] = (1, 2, 2, 1)
+    synthesis_blocks: tuple[int, ...] = (1, 3, 2, 1)
     head: str = "smooth"
+    grain: str = "map"
+    same_contexts: int | None = None
 
     def __post_init__(self) -> None:
-        for name, found, expected in (
-            ("strides", self.strides, (32, 16, 8)),
-            ("codebook_size", self.codebook_size, 256),
-        ):
-            if found != expected:
+        runs = [STRIDES[i:j] for i in range(len(STRIDES)) for j in range(i + 1, len(STRIDES) + 1)]
+        if self.strides not in runs:
+            raise UsageError(
+                f"expected strides to be neighbours among {STRIDES}, coarsest first, found {self.strides}"
+            )
+        if self.codebook_size != 256:
+            raise UsageError(
+                f"expected codebook_size to be 256, found {self.codebook_size}; a token is a byte"
+            )
+        if not len(self.widths) == len(self.analysis_blocks) == len(self.synthesis_blocks) == len(self.sizes):
+            raise UsageError(
+                f"expected widths and blocks for {self.sizes}, one entry a size, "
+                f"found {self.widths}, {self.analysis_blocks}, {self.synthesis_blocks}"
+            )
+        for channels, slices in zip(self.latent_channels, self.slices, strict=False):
+            if channels % slices:
                 raise UsageError(
-                    f"expected {name} to be {expected}, found {found}; other pyramids are not built yet"
+                    f"expected channels that {slices} product groups share equally, found {channels}"
                 )
         if self.head not in ("smooth", "shuffle"):
             raise UsageError(f"expected head to be smooth or shuffle, found {self.head!r}")
+        if self.grain not in ("map", "uniform"):
+            raise UsageError(f"expected grain to be map or uniform, found {self.grain!r}")
         if not set(self.kinds) <= {"residual", "product"}:
             raise UsageError(f"expected kinds to be residual or product, found {self.kinds}")
         if not len(self.groups) == len(self.latent_channels) == len(self.kinds) == len(self.strides):
             raise UsageError(
                 f"expected one entry a stride, found {self.groups}, {self.latent_channels}, {self.kinds}"
             )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Divisors of the picture's size at which the transforms have features, finest first: 4 to the coarsest."""
+        return tuple(size for size in reversed(STRIDES) if size <= self.strides[0])
+
+    @property
+    def slices(self) -> tuple[int, ...]:
+        """Into how many slices of equal importance to a codeword each level's channels fall: one a product group."""
+        return tuple(
+            count if kind == "product" else 1 for count, kind in zip(self.groups, self.kinds, strict=True)
+        )
 
     @property
     def num_groups(self) -> int:
@@ -96,7 +127,9 @@ class StageConfig:
     Attributes:
         share: part of the recipe's minutes.
         learning_rate: peak; it warms up over the first 2 % and falls to `final_lr_ratio` by a cosine.
-        quantized: False trains the transforms alone, every level sent whole or not at all; for the first minutes.
+        analysis_rate: the rate of analysis transform, heads and contexts, as a share of it.
+        quantized: False trains the transforms alone, for the first minutes: what a group can set is sent as it is
+            or not at all, which is the whole level for residual codewords and a slice of channels for product ones.
         frozen_tokens: train the synthesis transform only, on unchanged tokens.
         codeword_price: what a bit costs when a codeword is chosen, in shares of the usual squared distance
             (wisp.train.quantizer); the handicaps stay when a later stage has no price.
@@ -106,6 +139,7 @@ class StageConfig:
     share: float
     learning_rate: float = 6e-4
     final_lr_ratio: float = 0.03
+    analysis_rate: float = 1.0
     mse_weight: float = 0.3
     feature_weight: float = 0.0
     fine_feature_weight: float = 0.0

@@ -62,17 +62,19 @@ def write_analysis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
     x = w.node("Sub", w.node("Mul", x, w.constant(np.float32(1 / 127.5))), w.constant(np.float32(1)))
     x = w.node("SpaceToDepth", x, blocksize=4)
     x = w.conv(x, a.stem, space_to_depth_weight(a.stem.weight.detach().numpy(), 4))
-    f4 = w.blocks(x, a.blocks4)
-    f8 = w.blocks(w.conv(f4, a.down8), a.blocks8)
-    f16 = w.blocks(w.conv(f8, a.down16), a.blocks16)
-    f32 = w.blocks(w.conv(f16, a.down32), a.blocks32)
+    config = pyramid.config
+    features = {}
+    for size in config.sizes:
+        x = x if size == 4 else w.conv(x, a.get_submodule(f"down{size}"))
+        x = features[size] = w.blocks(x, a.get_submodule(f"blocks{size}"))
     outputs: dict[str, onnx.ValueInfoProto] = {}
     context: str | None = None
-    for i, features in enumerate((f32, f16, f8)):
+    for i, stride in enumerate(config.strides):
         head, quantizer = pyramid.heads[i], pyramid.quantizers[i]
         assert isinstance(head, LatentHead)
         assert isinstance(quantizer, OrderedQuantizer)
-        mixed = features if context is None else w.node("Concat", features, context, axis=1)
+        here = features[stride]
+        mixed = here if context is None else w.node("Concat", here, context, axis=1)
         weight, bias = (part.detach().numpy() for part in head.norm.folded(head.out))
         latent = w.conv(w.bend(w.conv(mixed, head.mix)), head.out, weight, bias)
         latent = w.node("Clip", latent, w.constant(np.float32(-LIMIT)), w.constant(np.float32(LIMIT)))
@@ -81,7 +83,7 @@ def write_analysis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
         outputs[tokens] = helper.make_tensor_value_info(f"tokens_{i}", TensorProto.UINT8, sizes)
         sizes = [1, quantizer.groups + 1, f"h{i}", f"w{i}"]
         outputs[errors] = helper.make_tensor_value_info(f"errors_{i}", TensorProto.FLOAT, sizes)
-        if i < 2:
+        if i < len(pyramid.contexts):
             known = total if context is None else w.node("Concat", context, total, axis=1)
             up = pyramid.contexts[i]
             assert isinstance(up, ContextUp)
@@ -92,7 +94,7 @@ def write_analysis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
 def write_synthesis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
     """The synthesis network by a writer, layer by layer in the order of the data."""
     s = pyramid.synthesis
-    inputs, entries = [], []
+    inputs, entries = [], {}
     absent = w.constant(np.array(pyramid.config.codebook_size, np.int32))
     for i, module in enumerate(pyramid.quantizers):
         assert isinstance(module, OrderedQuantizer)
@@ -107,11 +109,14 @@ def write_synthesis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
             codeword = w.node("Gather", w.weight(book), plane, axis=0)
             total = codeword if not total else w.node("Add", total, codeword)
         mask = w.node("Cast", w.node("Less", tokens.name, absent), to=TensorProto.FLOAT)
-        entries.append(w.node("Concat", w.node("Transpose", total, perm=[0, 3, 1, 2]), mask, axis=1))
-    h = w.blocks(w.conv(entries[0], s.in32), s.blocks32)
-    h = w.blocks(w.node("Add", w.upsample(h, s.up16), w.conv(entries[1], s.in16)), s.blocks16)
-    h = w.blocks(w.node("Add", w.upsample(h, s.up8), w.conv(entries[2], s.in8)), s.blocks8)
-    h = w.blocks(w.upsample(h, s.up4), s.blocks4)
+        entry = w.node("Concat", w.node("Transpose", total, perm=[0, 3, 1, 2]), mask, axis=1)
+        entries[pyramid.config.strides[i]] = entry
+    h = ""
+    for size in reversed(pyramid.config.sizes):
+        up = w.upsample(h, s.get_submodule(f"up{size}")) if h else ""
+        own = w.conv(entries[size], s.get_submodule(f"in{size}")) if size in entries else ""
+        h = w.node("Add", up, own) if up and own else up or own
+        h = w.blocks(h, s.get_submodule(f"blocks{size}"))
     x = w.head(h, s.head)
     x = w.node("Mul", w.node("Add", x, w.constant(np.float32(1))), w.constant(np.float32(127.5)))
     x = w.node("Clip", w.node("Round", x), w.constant(np.float32(0)), w.constant(np.float32(255)))
