@@ -242,4 +242,4 @@ def test_small_pictures_keep_their_budgets(
         size = int(share * ceiling)
         data = fit(pixels, prior_model, size)
         assert len(data) <= size or len(data) < 40
-        assert len(data) >= min(size, ceiling) - max(8, 0.02 * size)
+        assert len(data) >= 0.85 * min(size, ceiling)  # a step of one of four regions is many bytes
