@@ -3,7 +3,8 @@
     wisp bench packets --images DIR --weights DIR --out results/packets
 
 Each draw loses the same packets of every codec. Rows of a picture are written when it is done, and a picture whose
-rows are there, made with the same options, is not measured again.
+rows are there, made with the same options, is not measured again. Twenty draws are some megabytes of rows; means.jsonl
+holds their means by picture.
 """
 
 from __future__ import annotations
@@ -132,6 +133,23 @@ def summary(rows: Sequence[dict[str, Any]], metrics: Sequence[str]) -> str:
     return "\n".join(page)
 
 
+def picture_means(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each picture, codec and loss: how many draws, and each metric's mean over them, to six places."""
+    found: dict[tuple[str, str, int], list[dict[str, float | None]]] = {}
+    for row in rows:
+        found.setdefault((row["image"], row["codec"], row["loss_percent"]), []).append(row["scores"])
+    means = []
+    for (image, codec, loss), draws in found.items():
+        scores = {}
+        for metric in draws[0]:
+            known = [draw[metric] for draw in draws if draw[metric] is not None]
+            scores[metric] = round(sum(v for v in known if v is not None) / len(known), 6) if known else None
+        means.append(
+            {"image": image, "codec": codec, "loss_percent": loss, "draws": len(draws), "scores": scores}
+        )
+    return means
+
+
 def parse_losses(text: str) -> list[int]:
     """Whole percentages from a list with commas.
 
@@ -205,6 +223,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = [metric.name for metric in panel.metrics]
     page = summary(rows, names)
     write_text(options.out / "summary.md", page)
+    means = "".join(json.dumps(mean) + "\n" for mean in picture_means(rows))
+    write_text(options.out / "means.jsonl", means)
     metrics = {metric.name: metric.version for metric in panel.metrics}
     record = meta("wisp.bench.packets", arguments, code, metrics=metrics, unavailable=panel.unavailable)
     write_json(options.out / "meta.json", record)

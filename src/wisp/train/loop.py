@@ -214,9 +214,9 @@ class Trainer:
             progress.stage_seconds, progress.stage_step = 0.0, 0
             if progress.stage < len(self.recipe.stages):
                 following = self.recipe.stages[progress.stage]
-                if (
-                    following.frozen_tokens
-                ):  # the codebooks belong to the current analysis, not to the average
+                if following.frozen_tokens:
+                    self.model.settle()  # to what a bundle holds, before anything is trained to it
+                    # the codebooks belong to the current analysis, not to the average
                     self.average.load_state_dict(self.model.state_dict())
                 self._start_optimizer(following)
             self.save(f"{stage.name}.pt")
