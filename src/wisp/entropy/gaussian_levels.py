@@ -16,7 +16,7 @@ from wisp.entropy.gaussian_tables import (
     scale_cumulatives,
     scale_frequencies,
 )
-from wisp.entropy.range_coder import TOTAL, RangeDecoder, RangeEncoder
+from wisp.entropy.range_coder import LOOKAHEAD, TOTAL, RangeDecoder, RangeEncoder
 from wisp.errors import Truncated, UsageError
 
 _ROWS = 512  # decoded at once: half a megabyte of table rows
@@ -57,7 +57,7 @@ def read_levels(data: bytes, scales: NDArray[np.integer]) -> tuple[NDArray[np.in
         UsageError: a scale is out of its range.
     """
     check_scales(scales, len(scales))
-    decoder = RangeDecoder(data, partial=True)  # nothing follows that it could read ahead into
+    decoder = RangeDecoder(data, num_virtual=LOOKAHEAD)  # nothing follows that it could read ahead into
     parts = [
         decoder.decode(scale_cumulatives()[scales[first : first + _ROWS]])
         for first in range(0, len(scales), _ROWS)

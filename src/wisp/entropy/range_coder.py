@@ -94,13 +94,15 @@ class RangeEncoder:
 class RangeDecoder:
     """Bytes in, symbols out. `data` is the payload and whatever follows it in the file.
 
-    With `partial`, nothing is decoded once a byte was needed that is not there: StreamEnded. Otherwise one such byte
-    is taken as zero (the flush makes it harmless in a whole file) and a second raises Truncated.
+    With `partial`, nothing is decoded once a byte was needed that is not there: StreamEnded. Otherwise `num_virtual`
+    such bytes are taken as zero (the flush makes them harmless in a whole stream: one where two bytes follow it, as in
+    a file, LOOKAHEAD where nothing does) and one more raises Truncated.
     """
 
-    def __init__(self, data: bytes, *, partial: bool = False) -> None:
+    def __init__(self, data: bytes, *, partial: bool = False, num_virtual: int = MAX_VIRTUAL_BYTES) -> None:
         self._data = data
         self._partial = partial
+        self._num_virtual = num_virtual
         self._position = 0
         self._low = 0
         self._range = _MASK
@@ -113,7 +115,7 @@ class RangeDecoder:
         self._position += 1
         if position < len(self._data):
             return self._data[position]
-        if not self._partial and position >= len(self._data) + MAX_VIRTUAL_BYTES:
+        if not self._partial and position >= len(self._data) + self._num_virtual:
             raise Truncated(
                 f"expected at least {position} bytes of payload and check, found {len(self._data)}; the end is missing"
             )
