@@ -23,7 +23,7 @@ def _failing(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
     def fail(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr("wisp.cli.info.inspect", fail)
+    monkeypatch.setattr("wisp.cli.info.report_of", fail)
 
 
 @pytest.mark.parametrize(
