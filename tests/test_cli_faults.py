@@ -20,10 +20,10 @@ def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _failing(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise fault
 
-    monkeypatch.setattr("wisp.cli.info.report_of", fail)
+    monkeypatch.setattr("wisp.cli.info.read_wisp", fail)
 
 
 @pytest.mark.parametrize(
