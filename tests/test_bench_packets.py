@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.bench.packet_codecs import JpegRestart, JpegRestartGrey, blank, codecs_named, conceal
-from wisp.bench.packets import draw_received, main, summary
+from wisp.bench.packets import draw_received, main, picture_means, summary
 from wisp.errors import UsageError
 
 
@@ -79,3 +80,14 @@ def test_the_command_writes_rows_and_keeps_them(
     assert "done" not in capsys.readouterr().err
     assert main([*arguments, "--loss", "100"]) == 1
     assert main([*arguments, "--codecs", "none"]) == 1
+
+
+def test_draws_of_a_picture_become_one_mean() -> None:
+    def row(image: str, draw: int, value: float | None) -> dict[str, Any]:
+        return {"image": image, "codec": "wisp", "loss_percent": 30, "draw": draw, "scores": {"m": value}}
+
+    rows = [row("a", 0, 1.0), row("b", 0, None), row("a", 1, 2.0)]
+    assert [(m["image"], m["draws"], m["scores"]["m"]) for m in picture_means(rows)] == [
+        ("a", 2, 1.5),
+        ("b", 1, None),
+    ]
