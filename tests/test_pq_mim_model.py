@@ -20,6 +20,12 @@ MODEL = "pq_mim"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="models/pq_mim is not in this checkout")
 
 
+@pytest.fixture(autouse=True)
+def _found_beside_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package does not know of the checkout that its tests lie in."""
+    monkeypatch.setenv("WISP_MODEL_PATH", str(FOLDER.parent))
+
+
 @pytest.fixture(scope="module")
 def photograph() -> Image.Image:
     data = importlib.resources.files("wisp.cli") / "photograph" / "coffee.png"
