@@ -103,6 +103,7 @@ WRONG = [
     ({"ratios": (1.5, -0.5, 0)}, "shares from 0 to 1"),
     ({"ratios": (float("nan"), 0.5, 0.5)}, "shares"),
     ({"ratios": "0.1"}, "shares"),
+    ({"ratios": (10**400, 0, 0)}, "shares"),
     ({"ratios": 3}, "shares"),
     ({"ratios": (1, 0, 0), "size": 900}, "without size"),
     ({"ratios": (1, 0, 0), "bpp": 0.1}, "without bpp"),

@@ -213,5 +213,7 @@ def test_pillow_shows_cut_files_when_told_to(
         with Image.open(cut) as image:
             image.load()
             assert image.size == (300, 200)
+            assert (image.info["partial"], image.info["verified"]) == (True, False)
+            assert b"nothing vouches" in image.info["xmp"]
     finally:
         wisp.pillow.register_wisp_opener()

@@ -95,3 +95,10 @@ def test_packets_are_refused_on_one_line(photograph: Image.Image, tmp_path: Path
     photograph.save(tmp_path / "a.png")
     result = run_cli("packets", tmp_path / "a.png", tmp_path / "out", "--model", MODEL)
     assert_one_line_error(result, 2, "grain map")
+
+
+def test_pillow_passes_keep_on(photograph: Image.Image, tmp_path: Path) -> None:
+    import wisp.pillow
+
+    photograph.save(tmp_path / "a.wisp", model=MODEL, quality=50, keep=0.25)
+    assert (tmp_path / "a.wisp").read_bytes() == wisp.compress(photograph, model=MODEL, quality=50, keep=0.25)

@@ -57,7 +57,7 @@ def compress(
         ratios: instead of a size, a bpp or a quality: shares of the picture's area that are sent to the end of each
             level, finest first, such as (0.1, 0.4, 0.5); regions are ranked by patch entropy. The size follows.
         grain_map: instead of these: how deep each region is sent, 0 for one group of tokens, 255 for all of them; of
-            the picture's shape in any resolution, or as `Reconstruction.grain_map` has it.
+            the picture's shape in any resolution, or as `Reconstruction.grain_map` has it (docs/control.md, 3).
         keep: for models of uniform grain (pq_mim): the share of the positions at which tokens are sent, 1/16..1, to the
             nearest sixteenth; default 1. The rest can be generated on decompressing.
         model: name of a model, or path of a bundle.

@@ -6,10 +6,10 @@
     image = Image.open("photo.wisp")        # reads the header; pixels are decoded when they are first needed
     image.save("photo.wisp", size=2000)     # or bpp=0.1, or quality=0..100
 
-Options of `save`: size, bpp, quality, roi and grain_map (a picture or array), roi_strength, ratios, model, threads,
-alpha ("keep" by default, or "white"), exif (bytes or `PIL.Image.Exif`; nothing is kept unless it is given). Everything
-else that Pillow passes on is ignored, as its own formats do. Files that were cut are shown as far as they go where
-`PIL.ImageFile.LOAD_TRUNCATED_IMAGES` is set.
+Options of `save`: size, bpp, quality, roi and grain_map (a picture or array), roi_strength, ratios, keep, model,
+threads, alpha ("keep" by default, or "white"), exif (bytes or `PIL.Image.Exif`; nothing is kept unless it is given).
+Everything else that Pillow passes on is ignored, as its own formats do. Files that were cut are shown as far as they
+go where `PIL.ImageFile.LOAD_TRUNCATED_IMAGES` is set.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from wisp.container import ChunkType, has_signature, read_header, unpack_header
 from wisp.container.limits import MAX_SIDE
 from wisp.errors import ImageError, LimitExceeded, Truncated, UsageError, WispError
 from wisp.imaging import to_picture
+from wisp.imaging.xmp import reconstruction_xmp
 
 FORMAT: Final = "WISP"
 SUFFIX: Final = ".wisp"
@@ -33,7 +34,7 @@ MIME: Final = "image/x-wisp"
 
 _EXIF_PREFIX: Final = b"Exif\x00\x00"
 _OPTIONS: Final = (
-    "size", "bpp", "quality", "roi", "roi_strength", "ratios", "grain_map", "model", "threads"
+    "size", "bpp", "quality", "roi", "roi_strength", "ratios", "grain_map", "keep", "model", "threads"
 )  # fmt: skip
 _MAX_HEADER_NUM_BYTES: Final = 10  # docs/format.md, section 1
 _NO_LIMIT: Final = MAX_SIDE * MAX_SIDE  # Pillow makes its own check between opening and loading
@@ -54,7 +55,8 @@ class WispImageFile(ImageFile.ImageFile):
     """A wisp file that Pillow has opened.
 
     Attributes:
-        info: "wisp" holds the `wisp.ImageInfo`; "exif" the EXIF block, if there is one.
+        info: "wisp" holds the `wisp.ImageInfo`; "exif" the EXIF block, if there is one. Once the pixels are decoded,
+            "partial" and "verified" are as in `wisp.Reconstruction`, and "xmp" says so of a partial picture.
     """
 
     format = FORMAT
@@ -107,6 +109,9 @@ class WispImageFile(ImageFile.ImageFile):
             except WispError as fault:
                 raise OSError(str(fault)) from fault
             self.im = full.image.im
+            self.info |= {"partial": full.partial, "verified": full.verified}
+            if full.partial:
+                self.info["xmp"] = reconstruction_xmp(full.generated, partial=True).encode()
             self.readonly = 0
             self._data = None
             if self._exclusive_fp and self.fp is not None:

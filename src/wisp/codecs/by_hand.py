@@ -52,7 +52,10 @@ def make_granularity(ratios: Any, map_u8: NDArray[np.uint8] | None) -> Granulari
     if map_u8 is not None:
         raise UsageError("expected ratios or a grain map, found both; give just one")
     found = tuple(ratios) if isinstance(ratios, Sequence | np.ndarray) and not isinstance(ratios, str) else ()
-    shares = tuple(float(r) if isinstance(r, Real) else -1.0 for r in found)
+    try:
+        shares = tuple(float(r) if isinstance(r, Real) else -1.0 for r in found)
+    except OverflowError:  # a whole number beyond every float
+        shares = ()
     if not shares or not all(0 <= share <= 1 for share in shares):
         raise UsageError(f"expected ratios as shares from 0 to 1, finest first, found {ratios!r}")
     if abs(sum(shares) - 1) > SUM_ERROR:
