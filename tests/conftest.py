@@ -45,6 +45,18 @@ def uniform_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def routed_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path of a tiny bundle of routed grain, with a tiny prior: Control-GIC's shape."""
+    from tiny_bundle import tiny_bundle, tiny_prior, tiny_routed_recipe
+
+    folder = tmp_path_factory.mktemp("models") / "tiny_routed"
+    work = tmp_path_factory.mktemp("routed")
+    tiny_bundle(folder, work, tiny_routed_recipe())
+    tiny_prior(folder, work)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def photo_u8() -> NDArray[np.uint8]:
     """A generated picture (200, 300, 3) uint8 with shading, edges and noise."""
     from wisp.train.verify import example_picture as make_picture

@@ -42,12 +42,27 @@ def test_entropy_is_the_published_one() -> None:
 )
 def test_shares_are_kept_to_a_region(count: int, parts: list[int], seed: int) -> None:
     ratios = [part / sum(parts) for part in parts]
-    entropies = np.random.default_rng(seed).integers(0, 4, (1, count)).astype(float)  # many ties
+    entropies = np.random.default_rng(seed).permutation(count)[None].astype(float)
     depths = depths_by_ratio(entropies, ratios, (12, 8, 4))
     for depth, ratio in zip((12, 8, 4), ratios, strict=True):
         assert abs((depths == depth).sum() - ratio * count) <= 1
     order = np.argsort(-entropies.ravel(), kind="stable")
     assert (np.diff(depths.ravel()[order].astype(int)) <= 0).all()
+
+
+@given(
+    st.integers(1, 300), st.lists(st.integers(0, 10), min_size=3, max_size=3).filter(any), st.integers(0, 99)
+)
+def test_equal_regions_are_treated_alike_and_finer_shares_never_exceeded(
+    count: int, parts: list[int], seed: int
+) -> None:
+    ratios = [part / sum(parts) for part in parts]
+    entropies = np.random.default_rng(seed).integers(0, 4, (1, count)).astype(float)
+    depths = depths_by_ratio(entropies, ratios, (12, 8, 4))
+    for value in np.unique(entropies):
+        assert len(np.unique(depths[entropies == value])) == 1
+    assert (depths == 12).sum() <= round(ratios[0] * count)
+    assert (depths >= 8).sum() <= round((ratios[0] + ratios[1]) * count)
 
 
 @given(st.integers(1, 40))

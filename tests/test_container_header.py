@@ -120,7 +120,7 @@ def test_integers_of_any_type_are_kept_as_int() -> None:
         ("scale_exponent", -1),
         ("greyscale", 2),
         ("has_chunks", -1),
-        ("version", 2),
+        ("version", 3),
         ("width", 3.0),
         ("width", "3"),
         ("greyscale", None),
@@ -145,7 +145,7 @@ def test_signature() -> None:
         pack_header(PHOTO)[:2].decode("utf-8")
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [3])
 def test_other_versions_are_unsupported_whatever_else_they_say(version: int) -> None:
     for rest in range(64):
         with pytest.raises(UnsupportedVersion, match=f"found {version}"):

@@ -73,6 +73,24 @@ def tiny_prior(folder: Path, work: Path, max_steps: int = 25) -> None:
     data.mkdir(parents=True)
     for seed in range(4):
         Image.fromarray(make_picture(96, 128, seed)).save(data / f"{seed}.png")
-    count = len(Bundle(folder).config.strides)
-    config = [LevelConfig(16, 16, 2, (stages,) * 4) for stages in (4, 2, 2)[:count]]
+    groups = Bundle(folder).config.groups
+    config = [LevelConfig(16, 16, 2, (stages,) * n) for stages, n in zip((4, 2, 2), groups, strict=False)]
     train_prior(folder, data, 1.0, max_steps=max_steps, config=config, threads=1)
+
+
+def tiny_routed_recipe() -> Recipe:
+    """Three strides down to 4 with one shared codebook, one level a region: Control-GIC's shape."""
+    model = ModelConfig(
+        strides=(16, 8, 4),
+        groups=(1, 1, 1),
+        codebook_size=1024,
+        latent_channels=(4, 4, 4),
+        kinds=("residual",) * 3,
+        widths=(8, 8, 16),
+        analysis_blocks=(1, 1, 1),
+        synthesis_blocks=(1, 1, 1),
+        grain="routed",
+    )
+    stages = (StageConfig("distortion", 1.0, learning_rate=3e-3, commitment_weight=0.5),)
+    description = "Routed, trained for seconds, for tests"
+    return Recipe("tiny_routed", 3, description, model=model, data=DataConfig(64, 4), stages=stages)

@@ -21,6 +21,7 @@ from wisp.container.file import WispFile
 from wisp.errors import UsageError
 from wisp.imaging import Picture, open_picture, to_picture
 from wisp.imaging.alpha_plane import pack_alpha, unpack_alpha
+from wisp.imaging.planes import to_plane
 from wisp.rate import make_target
 from wisp.types import Fill, ImageInfo, Reconstruction
 
@@ -40,6 +41,7 @@ def compress(
     ratios: Sequence[float] | None = None,
     grain_map: ImageLike | None = None,
     keep: float | None = None,
+    huffman: bool = False,
     model: str | Path | None = None,
     alpha: Alpha = "white",
     keep_exif: bool = False,
@@ -55,11 +57,14 @@ def compress(
         roi: mask of the picture's shape, white where it matters; "auto" takes what is unusual in the picture.
         roi_strength: how many times an error weighs inside the mask, 1..1000.
         ratios: instead of a size, a bpp or a quality: shares of the picture's area that are sent to the end of each
-            level, finest first, such as (0.1, 0.4, 0.5); regions are ranked by patch entropy. The size follows.
+            level, finest first, such as (0.1, 0.4, 0.5); regions are ranked by patch entropy. The size follows. With
+            control_gic, of the area that is sent at each level alone.
         grain_map: instead of these: how deep each region is sent, 0 for one group of tokens, 255 for all of them; of
             the picture's shape in any resolution, or as `Reconstruction.grain_map` has it (docs/control.md, 3).
         keep: for models of uniform grain (pq_mim): the share of the positions at which tokens are sent, 1/16..1, to the
             nearest sixteenth; default 1. The rest can be generated on decompressing.
+        huffman: code tokens by the model's static Huffman code, as Control-GIC was published (control_gic only);
+            default the shorter of its tables and its prior.
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
@@ -75,7 +80,7 @@ def compress(
         LimitExceeded: too many pixels, or more metadata than a file may hold.
         UsageError: options contradict each other, or are out of range.
     """
-    granularity = make_granularity(ratios, None if grain_map is None else _plane_u8(grain_map, "grain map"))
+    granularity = make_granularity(ratios, None if grain_map is None else to_plane(grain_map, "grain map"))
     if granularity is not None:
         refuse_company(granularity, size=size, bpp=bpp, quality=quality, roi=roi, keep=keep)
     target = make_target(size, bpp, quality)
@@ -87,9 +92,9 @@ def compress(
     if picture.alpha_u8 is not None and alpha == "keep":
         chunks.append(Chunk(ChunkType.ALPHA, pack_alpha(picture.alpha_u8)))
     if granularity is not None:
-        return compress_by_hand(codec, picture, granularity, chunks)
+        return compress_by_hand(codec, picture, granularity, chunks, huffman)
     mask = None if roi is None else Roi(_roi_mask(roi, picture), roi_strength)
-    return codec.compress(picture, target, chunks, mask, keep)
+    return codec.compress(picture, target, chunks, mask, keep, huffman)
 
 
 def decompress(
@@ -192,7 +197,7 @@ def reconstruct(
         image=image,
         confidence=confidence,
         info=info,
-        grain_map=greys_of_depths(received.grain_map, received.shape.num_groups),
+        grain_map=greys_of_depths(received.grain_map, received.shape.num_depths),
         exif=exif,
         partial=not is_whole,
         fill=chosen,
@@ -283,18 +288,7 @@ def _as_image(pixels_u8: NDArray[np.uint8], greyscale: bool) -> Image.Image:
 
 def _roi_mask(roi: ImageLike | str, picture: Picture) -> NDArray[np.uint8]:
     if not isinstance(roi, str):
-        return _plane_u8(roi, "mask")
+        return to_plane(roi, "mask")
     if roi != "auto":
         raise UsageError(f"expected a mask or 'auto', found {roi!r}; read the mask first")
     return saliency(picture.pixels_u8)
-
-
-def _plane_u8(plane: ImageLike, what: str) -> NDArray[np.uint8]:
-    if isinstance(plane, Image.Image):
-        return np.asarray(plane.convert("L"))
-    array = np.asarray(plane)
-    if array.dtype == np.bool_:
-        array = array.astype(np.uint8) * np.uint8(255)
-    if array.dtype != np.uint8 or array.ndim != 2:
-        raise UsageError(f"expected a {what} as uint8 or bool (H, W), found {array.dtype} {array.shape}")
-    return array

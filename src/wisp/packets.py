@@ -120,7 +120,7 @@ def unpacketize(
             chunks=(),
             has_alpha=False,
         ),
-        grain_map=greys_of_depths(received.pyramid.grain_map, received.pyramid.shape.num_groups),
+        grain_map=greys_of_depths(received.pyramid.grain_map, received.pyramid.shape.num_depths),
         region_side=codec.bundle.config.strides[0],
         partial=len(received.packets) < first.count,
         num_generated=shown.num_generated,

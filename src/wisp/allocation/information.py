@@ -2,7 +2,7 @@
 
 The rule of Control-GIC (Li et al., ICLR 2025): luma in -1..1, a histogram of 32 bins whose edges are softened by a
 Gaussian of 0.01, its Shannon entropy in nats. One patch is one region here, where the paper takes patches of 16 and 8
-pixels; and regions are ranked, ties to the earlier one, where it compares with a threshold.
+pixels; and regions are ranked, where it compares with a threshold that regions of equal entropy all exceed.
 """
 
 from __future__ import annotations
@@ -53,15 +53,16 @@ def depths_by_ratio(
 ) -> NDArray[np.uint8]:
     """(rows, columns) depths: the share ratios[0] of the regions, those of most entropy, gets depths[0], and so on.
 
+    Equal regions are treated alike: where a share would end among regions of the same entropy, all of these get the
+    coarser depth. A flat picture is coarse as a whole, and shares of finer depths are never exceeded.
+
     Args:
         entropies: (rows, columns).
         ratios: at least 0, sum 1; shares are rounded to whole regions.
         depths: as many, falling.
     """
-    ranks = np.argsort(-entropies.ravel(), kind="stable")
-    ends = np.rint(np.cumsum(ratios) * entropies.size).astype(np.intp)
-    ends[-1] = entropies.size
-    chosen = np.empty(entropies.size, np.uint8)
-    for start, end, depth in zip([0, *ends[:-1]], ends, depths, strict=True):
-        chosen[ranks[start:end]] = depth
-    return chosen.reshape(entropies.shape)
+    ranked = -np.sort(-entropies.ravel())
+    ends = np.rint(np.cumsum(ratios) * entropies.size).astype(np.intp)[:-1]
+    bounds = ranked[ends[ends < entropies.size]]
+    coarser = (entropies[..., None] <= bounds).sum(-1)
+    return np.asarray(depths, np.uint8)[coarser]

@@ -24,6 +24,7 @@ from wisp.bench.markdown import table
 from wisp.bench.pictures import picture_paths, read_picture
 from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
 from wisp.codecs import TokenPyramidCodec, codec_for_model
+from wisp.codecs.proposal import propose
 from wisp.entropy.integer_softmax import frequencies
 from wisp.entropy.range_coder import TOTAL_BITS
 from wisp.errors import UsageError, WispError
@@ -55,7 +56,7 @@ def measure(codec: TokenPyramidCodec, path: Path, rates: Sequence[float]) -> lis
     rows = []
     for rate in rates:
         num_bytes = int(rate * picture.width * picture.height / 8)
-        proposal = codec.propose(picture, 0, num_bytes - 8, None)
+        proposal = propose(codec.bundle, codec.entropy_model, codec.settings, picture, 0, num_bytes - 8, None)
         depths = allocate(proposal.demand, 8.0 * (num_bytes - 8) - 12)
         pyramid = replace(proposal.analysed.tokens, grain_map=depths)
         sent = np.array([(depths > place).astype(np.float32) for place in range(pyramid.shape.num_groups)])

@@ -85,6 +85,12 @@ def compress_command(
             "at a share of the positions only, such as 50%.",
         ),
     ] = None,
+    huffman: Annotated[
+        bool,
+        typer.Option(
+            "--huffman", help="Code tokens by the model's Huffman code, as Control-GIC was published."
+        ),
+    ] = False,
     text: Annotated[
         bool, typer.Option("--text", help="Write letters and digits that can be pasted.")
     ] = False,
@@ -119,6 +125,7 @@ def compress_command(
         ratios=shares,
         grain_map=None if grain_map is None else _load_mask(grain_map),
         keep=share,
+        huffman=huffman,
         model=model,
         alpha=alpha.value,
         keep_exif=keep_exif,

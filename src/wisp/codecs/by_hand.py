@@ -32,9 +32,9 @@ class Granularity:
 
     Attributes:
         ratios: shares of the picture's area, finest level first, at least 0, with sum 1: the regions of most entropy
-            are sent to the end of the finest level, and so on.
-        map_u8: (h, w) grey values, 0 for one group of the order and 255 for all of them; of the picture's shape in any
-            resolution, or one value a region at some working scale, which then is the file's.
+            are sent to the end of the finest level (of a routed model, at that level), and so on.
+        map_u8: (h, w) grey values, 0 for one group of the order (the coarsest level) and 255 for all (the finest); of
+            the picture's shape in any resolution, or one value a region at some working scale, then that of the file.
     """
 
     ratios: tuple[float, ...] | None = None
@@ -78,19 +78,25 @@ def refuse_company(granularity: Granularity, **others: object) -> None:
 
 
 def compress_by_hand(
-    codec: TokenPyramidCodec, picture: Picture, granularity: Granularity, chunks: Sequence[Chunk] = ()
+    codec: TokenPyramidCodec,
+    picture: Picture,
+    granularity: Granularity,
+    chunks: Sequence[Chunk] = (),
+    huffman: bool = False,
 ) -> bytes:
-    """The file whose regions have the depths that were asked for.
+    """The file whose regions have the depths that were asked for; `huffman` as in TokenPyramidCodec.compress.
 
     Raises:
         UsageError: the map does not fit the picture, or the ratios do not fit the model's levels, or it has one depth
             for the whole picture.
     """
+    codec.check_huffman(huffman)
     if codec.is_uniform:
         raise UsageError(
             "expected a model with a depth for each region, found one of uniform grain; use wisp_small"
         )
-    ends = [int(end) for end in np.cumsum(codec.bundle.config.groups)]
+    groups = codec.bundle.config.groups
+    ends = [int(end) for end in (range(1, len(groups) + 1) if codec.is_routed else np.cumsum(groups))]
     side = codec.bundle.config.strides[0]
     exponent = 0
     if granularity.map_u8 is not None:
@@ -106,7 +112,7 @@ def compress_by_hand(
         depths = _depths_of_map(granularity.map_u8, shape, picture, side << exponent, ends[-1])
     else:
         depths = depths_by_ratio(patch_entropies(pixels, side), granularity.ratios or (), ends[::-1])
-    header = codec.header(picture, exponent, bool(chunks))
+    header = codec.header(picture, exponent, bool(chunks), huffman)
     pyramid = replace(tokens, grain_map=depths)
     return codec.write_shorter(pyramid, header, chunks)
 

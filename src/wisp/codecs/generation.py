@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.codecs.grain_coding import ROUTED
 from wisp.codecs.prior_entropy import PriorEntropyModel
 from wisp.entropy.sampling import Sampling, is_whole, make_sampling
 from wisp.errors import UsageError
@@ -65,12 +66,17 @@ def check_generation(bundle: Bundle, options: GenerationOptions) -> None:
     """Refuse what a model cannot do, before anything is decoded.
 
     Raises:
-        UsageError: the model has no masked prior, or fewer groups than the depth that was asked for.
+        UsageError: the model has no masked prior, or is routed, or has fewer groups than the depth that was asked for.
     """
     if not bundle.has_prior:
         raise UsageError(
             f"expected a model with a masked prior for fill generate, found none in {bundle.folder}; "
             "use fill smooth, or another model"
+        )
+    if bundle.config.grain == ROUTED:
+        raise UsageError(
+            f"expected a model that leaves something to be made up, found {bundle.config.name}, whose regions are sent "
+            "at one level, whole; use fill smooth"
         )
     count = sum(bundle.config.groups)
     if options.depth is not None and options.depth > count:

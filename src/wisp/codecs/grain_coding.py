@@ -13,7 +13,7 @@ from wisp.errors import ModelMismatch, UsageError
 from wisp.tokens.pyramid import PyramidShape
 from wisp.tokens.uniform_grain import SIXTEENTHS, UniformGrain, grain_of_map
 
-UNIFORM = "uniform"
+UNIFORM, ROUTED = "uniform", "routed"
 
 
 class GrainCoder(Protocol):
@@ -33,7 +33,7 @@ class GrainCoder(Protocol):
 
 
 class MapCoder:
-    """A depth of 1..N for each region, by the depths of its left and its upper neighbour."""
+    """A depth (or level) of 1..N for each region, by those of its left and its upper neighbour."""
 
     def __init__(self, logits: NDArray[np.int16], count: int) -> None:
         """Logits (N + 1, N + 1, N) in 1/16 nat, N = `count`.

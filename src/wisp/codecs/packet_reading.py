@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wisp.codecs.borrowed_detail import BorrowDetail
 from wisp.codecs.generation import Filled
 from wisp.codecs.prior_repair import PriorRepair
-from wisp.codecs.pyramid_networks import synthesise
+from wisp.codecs.pyramid_networks import pyramid_shape, synthesise
 from wisp.codecs.repair import BlendNeighbours, LeaveOut, Repair
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import CHECK_NUM_BYTES, Header
@@ -47,18 +47,15 @@ def read_packets(codec: TokenPyramidCodec, given: PacketSet) -> Received:
     """Decode what there is.
 
     Raises:
-        BitstreamError: no packet decodes, the kind of the first fault; or the model's grain is uniform.
+        BitstreamError: no packet decodes, the kind of the first fault; or the model's grain allows none.
     """
-    if codec.is_uniform:
+    if codec.is_uniform or codec.is_routed:
         raise Corrupt(
-            f"expected packets of a model with a grain map, found {codec.bundle.config.name}; they are damaged"
+            f"expected packets of a model with a grain map of depths, found {codec.bundle.config.name}; "
+            "they are damaged"
         )
     header, count = given.packets[0][1].header, given.packets[0][1].count
-    config = codec.bundle.config
-    stride = config.strides[0]
-    shape = PyramidShape(
-        -(-header.working_height // stride), -(-header.working_width // stride), config.strides, config.groups
-    )
+    shape = pyramid_shape(codec.bundle.config, header.working_height, header.working_width)
     if count > shape.num_regions:
         raise Corrupt(
             f"expected at most {shape.num_regions} packets, one a region, found a count of {count}; they are damaged"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.lagrange import Demand, allocate, shrink
-from wisp.codecs.proposal import Proposal
+from wisp.codecs.proposal import Proposal, propose
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import Header, token_check
 from wisp.container.packet import MAX_NUM_PACKETS, Packet, pack_packet, packet_overhead
@@ -34,7 +34,7 @@ def write_packets(codec: TokenPyramidCodec, picture: Picture, num_bytes: int, mt
         BudgetError: there are none; it carries the smallest sum that works with this `mtu`.
         UsageError: the model's grain is uniform, or there would be too many packets.
     """
-    _refuse_uniform(codec)
+    _refuse_grain(codec)
     counts = [n for n in (-(-num_bytes // mtu), num_bytes // mtu) if 1 <= n <= MAX_NUM_PACKETS]
     if not counts:
         raise UsageError(
@@ -44,7 +44,9 @@ def write_packets(codec: TokenPyramidCodec, picture: Picture, num_bytes: int, mt
     for exponent in range(codec._first_exponent(picture, num_bytes), MAX_EXPONENT + 1):
         header = _header(codec, picture, exponent)
         payload = max(1, num_bytes - counts[0] * packet_overhead(header, counts[0]))
-        proposal = codec.propose(picture, exponent, payload, None)
+        proposal = propose(
+            codec.bundle, codec.entropy_model, codec.settings, picture, exponent, payload, None
+        )
         for count in dict.fromkeys(min(n, proposal.analysed.tokens.shape.num_regions) for n in counts):
             payloads = _fill(codec, proposal, header, count, min(mtu, num_bytes // count))
             if payloads is not None:
@@ -65,7 +67,7 @@ def split_file(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid, 
     Raises:
         UsageError: not even one packet a region is enough, or the model's grain is uniform.
     """
-    _refuse_uniform(codec)
+    _refuse_grain(codec)
     most = min(MAX_NUM_PACKETS, pyramid.shape.num_regions)
     bits = 8 * len(codec.entropy_model.write(pyramid).data)
     count = min(most, max(1, bits // (8 * max(1, mtu - packet_overhead(header, most)))))
@@ -82,11 +84,11 @@ def split_file(codec: TokenPyramidCodec, header: Header, pyramid: TokenPyramid, 
         count = min(most, max(count + 1, int(count * GROWTH)))
 
 
-def _refuse_uniform(codec: TokenPyramidCodec) -> None:
-    if codec.is_uniform:
+def _refuse_grain(codec: TokenPyramidCodec) -> None:
+    if codec.is_uniform or codec.is_routed:
         raise UsageError(
-            f"expected a model with a grain map for packets, found {codec.bundle.config.name} of uniform grain; "
-            "use wisp_small"
+            f"expected a model with a grain map of depths for packets, found {codec.bundle.config.name} of "
+            f"{codec.bundle.config.grain} grain; use wisp_small"
         )
 
 

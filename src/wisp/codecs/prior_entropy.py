@@ -106,12 +106,14 @@ class PriorEntropyModel:
             return exchange(frequencies(logits), place, turn, part)
 
         for level, count in enumerate(shape.groups):
+            known = np.full((count, *shape.plane_shape(level)), NOT_SENT, np.int32)
             if not pyramid.sent(place, level).any():
-                return
+                coarser.append(known)
+                place += count
+                continue
             self.prior.check(level)
             fold = shape.fold(level)
             depths = pyramid.grain_map.astype(np.int32).repeat(fold, 0).repeat(fold, 1)
-            known = np.full((count, *shape.plane_shape(level)), NOT_SENT, np.int32)
             context = self.prior.context(coarser)
             for group in range(count):
                 sent = pyramid.sent(place, level)

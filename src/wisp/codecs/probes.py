@@ -15,7 +15,12 @@ HALF = 0.5  # of the nominal bits up to a level's end: many regions then come ne
 
 
 def probe_depths(shape: PyramidShape, payload_bytes: int | None) -> tuple[int, ...]:
-    """The end of the last level that the budget fills at least half; from the second level on the next end too."""
+    """The end of the last level that the budget fills at least half; from the second level on the next end too.
+
+    Of a routed pyramid every level: one says nothing of another.
+    """
+    if shape.routed:
+        return tuple(range(1, shape.num_depths + 1))
     ends = [int(end) for end in np.cumsum(shape.groups)]
     if payload_bytes is None:
         return (1, *ends)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.allocation.benefit import distortion_curve, region_weights
 from wisp.allocation.lagrange import Demand
-from wisp.codecs.pyramid_networks import Analysed
+from wisp.allocation.levels import level_curve
+from wisp.allocation.roi import roi_weights
+from wisp.codecs.probes import probe, probe_depths
+from wisp.codecs.pyramid_entropy import PyramidEntropyModel
+from wisp.codecs.pyramid_networks import Analysed, analyse
+from wisp.imaging import Picture, downscale_u8
+from wisp.runtime import Bundle
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,40 @@ class Roi:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A picture analysed at one working scale, ready to be sent at any depth."""
+    """A picture analysed at one working scale, ready to be sent at any depth.
+
+    The demand's bits are those of each group of the order, also if the pyramid is routed.
+    """
 
     scale_exponent: int
     analysed: Analysed
     demand: Demand
+
+
+def propose(
+    bundle: Bundle,
+    model: PyramidEntropyModel,
+    settings: AllocationSettings,
+    picture: Picture,
+    exponent: int,
+    payload_bytes: int | None,
+    roi: Roi | None,
+) -> Proposal:
+    """Analyse a picture at a working scale, and measure what each group gains and costs in each region."""
+    pixels = downscale_u8(picture.pixels_u8, exponent)
+    analysed = analyse(bundle, pixels)
+    shape = analysed.tokens.shape
+    side = shape.strides[0]
+    weights = region_weights(pixels, settings.masking, side)
+    if roi is not None:
+        weights *= roi_weights(roi.mask_u8, picture.height, picture.width, side << exponent, roi.strength)
+    probes = {}
+    for depth in probe_depths(shape, payload_bytes):
+        grain = np.full((shape.rows, shape.columns), depth, np.uint8)
+        probes[depth] = probe(bundle, pixels, replace(analysed.tokens, grain_map=grain))
+    if shape.routed:
+        curve = level_curve(probes, side)
+    else:
+        curve = distortion_curve(probes, analysed.errors, settings.level_gains, side)
+    bits = model.token_bits(analysed.tokens)
+    return Proposal(exponent, analysed, Demand(curve * weights, bits, model.grain_bits))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.codecs.grain_coding import UNIFORM, GrainCoder, MapCoder, UniformCoder
+from wisp.codecs.grain_coding import ROUTED, UNIFORM, GrainCoder, MapCoder, UniformCoder
 from wisp.entropy.context_tables import CHUNK, GroupTables
 from wisp.entropy.integer_softmax import cumulatives
 from wisp.entropy.range_coder import RangeDecoder, RangeEncoder
@@ -56,7 +56,7 @@ class PyramidEntropyModel:
             contexts: for each place P of the order, (level, group, phase) of its tables.
             groups: groups of each level.
             strides: if given, the tables' numbers of rows are compared with what they call for.
-            grain: "map" or "uniform" (wisp.codecs.grain_coding).
+            grain: "map", "uniform" or "routed" (wisp.codecs.grain_coding).
 
         Raises:
             ModelMismatch: a table is missing, of another kind or shape, too large for 16 bits, or looks at
@@ -87,7 +87,8 @@ class PyramidEntropyModel:
         for place, (level, group) in enumerate(order):
             known = set(order[:place])
             _check_place(self.places[place], self.contexts[place], (level, group), known, strides)
-        self.grain: GrainCoder = UniformCoder(count) if logits is None else MapCoder(logits, count)
+        depths = len(groups) if grain == ROUTED else count
+        self.grain: GrainCoder = UniformCoder(count) if logits is None else MapCoder(logits, depths)
 
     @property
     def grain_bits(self) -> NDArray[np.float64]:
@@ -127,7 +128,7 @@ class PyramidEntropyModel:
         for place, level, group in pyramid.shape.order():
             mask = pyramid.sent(place, level)
             if not mask.any():
-                break
+                continue
             tokens = pyramid.planes[level][group][mask]
             values = self._values(pyramid, place, level, mask)
             begins, widths = self.places[place].intervals(tokens, values)
@@ -154,7 +155,7 @@ class PyramidEntropyModel:
         for place, level, group in pyramid.shape.order():
             mask = pyramid.sent(place, level)
             if not mask.any():
-                return
+                continue
             values = self._values(pyramid, place, level, mask)
             tokens = np.empty(int(mask.sum()), np.uint8)
             for first in range(0, len(tokens), CHUNK):
@@ -176,7 +177,7 @@ def checked_bytes(pyramid: TokenPyramid) -> tuple[bytes, ...]:
     for place, level, group in pyramid.shape.order():
         mask = pyramid.sent(place, level)
         if not mask.any():
-            break
+            continue
         parts.append(pyramid.planes[level][group][mask].tobytes())
     return tuple(parts)
 

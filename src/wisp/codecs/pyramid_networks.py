@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.codecs.grain_coding import ROUTED
 from wisp.errors import ModelMismatch
 from wisp.imaging import Tile, pad_to_multiple, padded_side, plan_tiles
-from wisp.runtime import Bundle
+from wisp.runtime import Bundle, BundleConfig
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
 
 CORE = 1536  # pixels along each side of a tile's own part
@@ -41,6 +42,12 @@ class Analysed:
     errors: tuple[NDArray[np.float32], ...]
 
 
+def pyramid_shape(config: BundleConfig, height: int, width: int) -> PyramidShape:
+    """The pyramid that a model makes of so many pixels at the working scale."""
+    rows, columns = (-(-side // config.strides[0]) for side in (height, width))
+    return PyramidShape(rows, columns, config.strides, config.groups, config.grain == ROUTED)
+
+
 def _tiles(height: int, width: int, halo: int, region: int) -> tuple[Tile, ...]:
     core = max(height, width) if height * width <= WHOLE else CORE
     return plan_tiles(height, width, core=core, halo=halo, region=region)
@@ -50,7 +57,7 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
     """(H, W, 3) uint8 -> tokens and errors of every level; the last row and column are repeated as padding."""
     strides, groups = bundle.config.strides, bundle.config.groups
     height, width = (padded_side(side, strides[0]) for side in pixels_u8.shape[:2])
-    shape = PyramidShape(height // strides[0], width // strides[0], strides, groups)
+    shape = pyramid_shape(bundle.config, height, width)
     planes = tuple(np.empty((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(groups))
     errors = tuple(np.empty((g + 1, shape.rows, shape.columns), np.float32) for g in groups)
     for tile in _tiles(height, width, ANALYSIS_HALO, strides[0]):
@@ -64,7 +71,7 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
             for g in range(groups[i] + 1):
                 here = out[f"errors_{i}"][0, g, inner[0], inner[1]]
                 errors[i][g, rows, columns] = sum_over_regions(here, strides[0] // stride)
-    full = np.full((shape.rows, shape.columns), shape.num_groups, np.uint8)
+    full = np.full((shape.rows, shape.columns), shape.num_depths, np.uint8)
     return Analysed(TokenPyramid(shape, planes, full), errors)
 
 

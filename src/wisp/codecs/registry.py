@@ -20,6 +20,7 @@ ENTRIES = (
     # number 0..14 costs nothing in a file, 15..254 a byte
     ModelEntry(1, "wisp_small", "token_pyramid"),
     ModelEntry(2, "pq_mim", "token_pyramid"),
+    ModelEntry(3, "control_gic", "token_pyramid"),
 )
 
 # Numbers whose models are gone, which until 1.0 may happen: what they were, and what can be done.

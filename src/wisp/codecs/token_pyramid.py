@@ -8,26 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.allocation.benefit import distortion_curve, region_weights
 from wisp.allocation.lagrange import Demand, choose_depths
-from wisp.allocation.roi import check_roi, roi_weights
-from wisp.codecs.masked_prior import MaskedPrior
+from wisp.allocation.levels import by_level
+from wisp.allocation.roi import check_roi
+from wisp.codecs.bundle_entropy import BundleEntropy
+from wisp.codecs.huffman_entropy import HuffmanEntropyModel
 from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.prior_budget import fit_budget, with_savings
-from wisp.codecs.prior_entropy import PriorEntropyModel
-from wisp.codecs.probes import probe, probe_depths
-from wisp.codecs.proposal import AllocationSettings, Proposal, Roi
-from wisp.codecs.pyramid_entropy import PyramidEntropyModel
-from wisp.codecs.pyramid_networks import analyse, synthesise
+from wisp.codecs.proposal import AllocationSettings, Proposal, Roi, propose
+from wisp.codecs.pyramid_networks import pyramid_shape, synthesise
 from wisp.codecs.uniform_file import check_keep, uniform_file
-from wisp.container import PRIOR_VERSION, Chunk, Header, WispFile, pack_file, pack_header, token_check
+from wisp.container import (
+    HUFFMAN_VERSION,
+    PRIOR_VERSION,
+    TABLES_VERSION,
+    Chunk,
+    Header,
+    WispFile,
+    pack_file,
+    pack_header,
+    token_check,
+)
 from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated, UsageError
-from wisp.imaging import MAX_EXPONENT, Picture, downscale_u8, upscale_u8
+from wisp.imaging import MAX_EXPONENT, Picture, upscale_u8
 from wisp.rate import Target
 from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
@@ -36,11 +44,11 @@ QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on o
 QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
 
 
-class TokenPyramidCodec:
+class TokenPyramidCodec(BundleEntropy):
     """Runs one bundle. Holds no state but the loaded model; safe to share between threads."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
+        super().__init__(bundle)
         table = bundle.config.allocation
         try:
             self.settings = AllocationSettings(
@@ -53,39 +61,6 @@ class TokenPyramidCodec:
         except (KeyError, TypeError, ValueError) as fault:
             raise ModelMismatch(f"expected allocation numbers in {bundle.folder}, found {fault!r}") from None
 
-    @cached_property
-    def entropy_model(self) -> PyramidEntropyModel:
-        """The bundle's integer tables."""
-        config = self.bundle.config
-        return PyramidEntropyModel(
-            self.bundle.tables, config.contexts, config.groups, config.strides, config.grain
-        )
-
-    @property
-    def is_uniform(self) -> bool:
-        """Whether one depth goes for the whole picture, instead of one for each region."""
-        return self.bundle.config.grain == "uniform"
-
-    @cached_property
-    def prior_model(self) -> PriorEntropyModel | None:
-        """The bundle's masked prior on top of its tables; None if it has none."""
-        if not self.bundle.has_prior:
-            return None
-        config = self.bundle.config
-        parts, make = self.bundle.prior_parts, self.bundle.prior_network
-        prior = MaskedPrior(parts, make, config.strides, config.groups)
-        return PriorEntropyModel(self.entropy_model, prior)
-
-    def _model_of(self, header: Header) -> PyramidEntropyModel | PriorEntropyModel:
-        if not header.uses_prior:
-            return self.entropy_model
-        if self.prior_model is None:
-            raise ModelMismatch(
-                f"expected a bundle with a masked prior, which this file was coded with, found none in "
-                f"{self.bundle.folder}; reinstall the model"
-            )
-        return self.prior_model
-
     # ---- compress ----
 
     def compress(
@@ -95,14 +70,18 @@ class TokenPyramidCodec:
         chunks: Sequence[Chunk] = (),
         roi: Roi | None = None,
         keep: float | None = None,
+        huffman: bool = False,
     ) -> bytes:
         """The file; `keep` is the share of the positions that a model of uniform grain sends.
+
+        With `huffman` tokens are coded by the model's Huffman code, else by the shorter of its tables and its prior.
 
         Raises:
             BudgetError: no file of that size exists; it carries the smallest size that works.
             UsageError: the mask does not fit the picture, or the model's grain does not allow mask or share.
         """
         kept = check_keep(keep, self.is_uniform)
+        self.check_huffman(huffman)
         if roi is not None:
             if self.is_uniform:
                 raise UsageError(
@@ -112,14 +91,16 @@ class TokenPyramidCodec:
         budget = target.budget(picture.width, picture.height)
         smallest = 1 << 62
         for exponent in range(self._first_exponent(picture, budget), MAX_EXPONENT + 1):
-            header = self.header(picture, exponent, bool(chunks))
+            header = self.header(picture, exponent, bool(chunks), huffman)
             overhead = len(pack_file(header, chunks, b"\0", 0)) - 1
             payload_bytes = None if budget is None else budget - overhead
             if self.is_uniform:
                 write = partial(self.write_shorter, header=header, chunks=chunks)
                 data = uniform_file(self, picture, exponent, kept, target, payload_bytes, write)
             else:
-                proposal = self.propose(picture, exponent, payload_bytes, roi)
+                proposal = propose(
+                    self.bundle, self.entropy_model, self.settings, picture, exponent, payload_bytes, roi
+                )
                 data = self._code(proposal, target, budget, overhead, header, chunks)
             if budget is None or len(data) <= budget:
                 return data
@@ -138,9 +119,12 @@ class TokenPyramidCodec:
         header: Header,
         chunks: Sequence[Chunk],
     ) -> bytes:
-        """The better of a file coded with the prior, if there is one, and a file coded with the tables."""
+        """The better of a file coded with the prior, if there is one, and a file coded with the tables.
+
+        If the header names the Huffman code, a file coded with that.
+        """
         with_prior: bytes | None = None
-        if self.prior_model is not None:
+        if self.prior_model is not None and header.version == TABLES_VERSION:
             with_prior, is_better = self._code_with_prior(
                 proposal, target, budget, overhead, replace(header, version=PRIOR_VERSION), chunks
             )
@@ -150,7 +134,7 @@ class TokenPyramidCodec:
             data = self._write(proposal, self._choose(proposal, target), header, chunks)
         else:
             _, data = fit_budget(
-                proposal.demand,
+                self._steps(proposal.demand),
                 budget,
                 overhead,
                 lambda depths: self._write(proposal, depths, header, chunks),
@@ -170,7 +154,7 @@ class TokenPyramidCodec:
     ) -> tuple[bytes, bool]:
         """A file coded with the prior, and whether it fits and the tables would need more for the same tokens."""
         assert self.prior_model is not None
-        demand = with_savings(proposal.demand, self.prior_model.prior.savings)
+        demand = self._steps(with_savings(proposal.demand, self.prior_model.prior.savings))
         if budget is None:
             depths = self._choose(proposal, target)
             data = self._write(proposal, depths, header, chunks)
@@ -180,7 +164,8 @@ class TokenPyramidCodec:
             )
             if len(data) > budget:
                 return data, False
-        tables_bits = proposal.demand.total_bits(depths, proposal.demand.cumulative_bits())
+        by_tables = self._steps(proposal.demand)
+        tables_bits = by_tables.total_bits(depths, by_tables.cumulative_bits())
         return data, 8 * (len(data) - overhead) <= tables_bits
 
     def _first_exponent(self, picture: Picture, budget: int | None) -> int:
@@ -192,8 +177,8 @@ class TokenPyramidCodec:
             exponent -= 1  # a picture of a region or less has nothing to gain from a smaller scale
         return exponent
 
-    def header(self, picture: Picture, exponent: int, has_chunks: bool) -> Header:
-        """Of a file of version 0."""
+    def header(self, picture: Picture, exponent: int, has_chunks: bool, huffman: bool = False) -> Header:
+        """Of a file whose tokens are coded with the tables, or with the Huffman code."""
         return Header(
             model_number=self.bundle.config.model_number,
             width=picture.width,
@@ -201,27 +186,8 @@ class TokenPyramidCodec:
             greyscale=picture.greyscale,
             scale_exponent=exponent,
             has_chunks=has_chunks,
+            version=HUFFMAN_VERSION if huffman else TABLES_VERSION,
         )
-
-    def propose(
-        self, picture: Picture, exponent: int, payload_bytes: int | None, roi: Roi | None
-    ) -> Proposal:
-        """Analyse a picture at a working scale, and measure what each group gains and costs in each region."""
-        pixels = downscale_u8(picture.pixels_u8, exponent)
-        analysed = analyse(self.bundle, pixels)
-        shape = analysed.tokens.shape
-        side = shape.strides[0]
-        weights = region_weights(pixels, self.settings.masking, side)
-        if roi is not None:
-            mask = roi.mask_u8
-            weights *= roi_weights(mask, picture.height, picture.width, side << exponent, roi.strength)
-        probes = {}
-        for depth in probe_depths(shape, payload_bytes):
-            grain = np.full((shape.rows, shape.columns), depth, np.uint8)
-            probes[depth] = probe(self.bundle, pixels, replace(analysed.tokens, grain_map=grain))
-        curve = distortion_curve(probes, analysed.errors, self.settings.level_gains, side) * weights
-        bits = self.entropy_model.token_bits(analysed.tokens)
-        return Proposal(exponent, analysed, Demand(curve, bits, self.entropy_model.grain_bits))
 
     def _choose(self, proposal: Proposal, target: Target) -> NDArray[np.uint8]:
         assert target.quality is not None
@@ -229,7 +195,12 @@ class TokenPyramidCodec:
             lmbda = 0.0
         else:
             lmbda = QUALITY_LMBDA_AT_50 * 10 ** ((50 - target.quality) / QUALITY_DECADE)
-        return choose_depths(proposal.demand, proposal.demand.cumulative_bits(), lmbda)
+        demand = self._steps(proposal.demand)
+        return choose_depths(demand, demand.cumulative_bits(), lmbda)
+
+    def _steps(self, demand: Demand) -> Demand:
+        """Bits of groups -> bits of the steps from one depth of the grain map to the next."""
+        return by_level(demand, self.bundle.config.groups) if self.is_routed else demand
 
     def _write(
         self, proposal: Proposal, depths: NDArray[np.uint8], header: Header, chunks: Sequence[Chunk]
@@ -237,15 +208,18 @@ class TokenPyramidCodec:
         return self._write_tokens(replace(proposal.analysed.tokens, grain_map=depths), header, chunks)
 
     def write_shorter(self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk]) -> bytes:
-        """The shorter of the file coded with the tables and, if there is one, the file coded with the prior."""
+        """The shorter of the file coded with the tables and, if there is one, the file coded with the prior.
+
+        If the header names the Huffman code, the file coded with that.
+        """
         data = self._write_tokens(pyramid, header, chunks)
-        if self.prior_model is None:
+        if self.prior_model is None or header.version != TABLES_VERSION:
             return data
         with_prior = self._write_tokens(pyramid, replace(header, version=PRIOR_VERSION), chunks)
         return min(with_prior, data, key=len)
 
     def _write_tokens(self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk]) -> bytes:
-        payload = self._model_of(header).write(pyramid)
+        payload = self.model_of(header).write(pyramid)
         return pack_file(header, chunks, payload.data, token_check(pack_header(header), *payload.checked))
 
     # ---- decompress ----
@@ -259,7 +233,7 @@ class TokenPyramidCodec:
             Corrupt: there are too many bytes, or the check disagrees.
         """
         header = file.header
-        pyramid, wanted, checked = self._model_of(header).read(file.stream, self._shape(header))
+        pyramid, wanted, checked = self.model_of(header).read(file.stream, self._shape(header))
         found = len(file.payload)
         if found < wanted:
             raise Truncated(f"expected {wanted} bytes of payload, found {found}; the end is missing")
@@ -281,13 +255,13 @@ class TokenPyramidCodec:
         try:
             return self.decode_tokens(file), True
         except Truncated:
-            model, shape = self._model_of(file.header), self._shape(file.header)
+            model, shape = self.model_of(file.header), self._shape(file.header)
+            if shape.routed or isinstance(model, HuffmanEntropyModel):
+                raise  # its levels do not follow one another in a region: what is missing would be holes
             return read_partial(self.entropy_model, model, file.stream, shape), False
 
     def _shape(self, header: Header) -> PyramidShape:
-        strides, groups = self.bundle.config.strides, self.bundle.config.groups
-        rows, columns = (-(-side // strides[0]) for side in (header.working_height, header.working_width))
-        return PyramidShape(rows, columns, strides, groups)
+        return pyramid_shape(self.bundle.config, header.working_height, header.working_width)
 
     def synthesise(self, file: WispFile, pyramid: TokenPyramid) -> NDArray[np.uint8]:
         """Tokens -> (height, width, 3) uint8 at the original size."""

@@ -8,7 +8,9 @@ from wisp.container.chunks import Chunk, ChunkType, pack_chunks, unpack_chunks
 from wisp.container.fields import BitField, FieldValue
 from wisp.container.file import WispFile, pack_file, read_header, unpack_file
 from wisp.container.header import (
+    HUFFMAN_VERSION,
     PRIOR_VERSION,
+    TABLES_VERSION,
     Header,
     has_signature,
     header_fields,
@@ -19,8 +21,10 @@ from wisp.container.limits import CHECK_NUM_BYTES, MAX_PIXELS, check_pixels
 
 __all__ = [
     "CHECK_NUM_BYTES",
+    "HUFFMAN_VERSION",
     "MAX_PIXELS",
     "PRIOR_VERSION",
+    "TABLES_VERSION",
     "BitField",
     "Chunk",
     "ChunkType",

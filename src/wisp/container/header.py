@@ -16,6 +16,7 @@ from wisp.errors import Corrupt, NotWisp, Truncated, UnsupportedVersion, UsageEr
 
 TABLES_VERSION = 0
 PRIOR_VERSION = 1
+HUFFMAN_VERSION = 2
 SIGNATURE = 0xC75
 MAX_MODEL_NUMBER = 254
 MAX_SCALE_EXPONENT = 3
@@ -26,7 +27,11 @@ _SIZE_BITS = (12, 16, 24)  # by size class; class 3 is reserved
 _PREFIX_FIELDS = (
     BitField("signature", 12, "C75: this is a wisp file"),
     BitField("model", 4, "0..14: the model's number; 15: see extended_model"),
-    BitField("version", 2, "format version; 0: tokens coded with tables, 1: with the masked prior"),
+    BitField(
+        "version",
+        2,
+        "format version; tokens coded with 0: tables, 1: the masked prior, 2: a Huffman code",
+    ),
     BitField("has_chunks", 1, "1: metadata chunks follow the header"),
     BitField("greyscale", 1, "1: the picture has one grey channel"),
     BitField("scale_exponent", 2, "s: coded at 1 / 2^s of its width and height"),
@@ -53,7 +58,8 @@ class Header:
         greyscale: the decoded picture has one grey channel.
         scale_exponent: s in 0..3; the network saw ceil(width / 2^s) x ceil(height / 2^s) pixels.
         has_chunks: metadata chunks follow the header.
-        version: format version: 0 if the tokens are coded with tables, 1 if with the masked prior.
+        version: format version: 0 if the tokens are coded with tables, 1 if with the masked prior, 2 if with the
+            model's Huffman code.
 
     Raises:
         UsageError: a value does not fit its field.
@@ -74,7 +80,7 @@ class Header:
         self._settle_flag("greyscale")
         self._settle_number("scale_exponent", 0, MAX_SCALE_EXPONENT)
         self._settle_flag("has_chunks")
-        self._settle_number("version", TABLES_VERSION, PRIOR_VERSION)
+        self._settle_number("version", TABLES_VERSION, HUFFMAN_VERSION)
 
     def _settle_number(self, name: str, minimum: int, maximum: int) -> None:
         """Check one value against its range and keep it as a plain `int`."""
@@ -154,7 +160,7 @@ def unpack_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, in
     Raises:
         NotWisp: data has another signature.
         Truncated: data ends inside the header.
-        UnsupportedVersion: a format version other than 0 and 1.
+        UnsupportedVersion: a format version other than 0, 1 and 2.
         Corrupt: a reserved value, or a spelling that is not the canonical one.
         LimitExceeded: the picture has more than `max_pixels` pixels.
     """
@@ -196,8 +202,8 @@ def _check_signature_and_version(data: bytes) -> None:
     if len(data) < 3:
         raise Truncated(f"expected a header of at least 6 bytes, found {len(data)}; fetch the file again")
     version = data[2] >> 6
-    if version > PRIOR_VERSION:
+    if version > HUFFMAN_VERSION:
         raise UnsupportedVersion(
-            f"expected format version {TABLES_VERSION} or {PRIOR_VERSION}, found {version}; "
+            f"expected format version {TABLES_VERSION}, {PRIOR_VERSION} or {HUFFMAN_VERSION}, found {version}; "
             "read the file with a newer wisp"
         )

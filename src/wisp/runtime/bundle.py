@@ -39,7 +39,8 @@ class BundleConfig:
         codec: which codec of wisp.codecs runs this model.
         strides, groups: shape of the token pyramid, coarsest level first.
         contexts: for each place of the order, (level, group, phase) of each context table.
-        grain: "map" (a depth for each region) or "uniform" (one for the picture, at a share of the positions).
+        grain: "map" (a depth for each region), "uniform" (one for the picture, at a share of the positions) or "routed"
+            (one level for each region).
         allocation: numbers measured for the allocation (see wisp.allocation).
         files: SHA-256 of each file, as lower-case hex.
     """
@@ -88,7 +89,7 @@ def _check_config(config: BundleConfig) -> None:
         raise ValueError(
             f"{len(config.strides)} strides, {len(config.groups)} levels, {len(config.contexts)} contexts"
         )
-    if config.grain not in ("map", "uniform"):
+    if config.grain not in ("map", "uniform", "routed"):
         raise ValueError(f"grain {config.grain!r}")
     if type(config.model_number) is not int or not 0 <= config.model_number <= 254:
         raise ValueError(f"model number {config.model_number!r}")

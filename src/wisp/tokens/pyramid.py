@@ -1,7 +1,8 @@
 """The token pyramid: planes of tokens at a few strides, an order over their groups, and a grain map.
 
 A picture of the working size is padded to a multiple of the coarsest stride. Every coarsest position is a
-*region*; the grain map says for each region how many groups of the order are sent in it.
+*region*; the grain map says for each region how many groups of the order are sent in it, or in a routed pyramid
+(Control-GIC) which one of the levels.
 """
 
 from __future__ import annotations
@@ -23,17 +24,24 @@ class PyramidShape:
         rows, columns: regions down and across.
         strides: pixels per token, coarsest first; each divides the one before.
         groups: ordered groups at each stride.
+        routed: a region is sent at one level, all groups of it, and not at any other.
     """
 
     rows: int
     columns: int
     strides: tuple[int, ...]
     groups: tuple[int, ...]
+    routed: bool = False
 
     @property
     def num_groups(self) -> int:
         """Length of the order."""
         return sum(self.groups)
+
+    @property
+    def num_depths(self) -> int:
+        """The deepest that a grain map can say: groups of the order, or levels if the pyramid is routed."""
+        return len(self.groups) if self.routed else self.num_groups
 
     @property
     def num_regions(self) -> int:
@@ -47,6 +55,12 @@ class PyramidShape:
     def plane_shape(self, level: int) -> tuple[int, int]:
         """(h, w) of one plane of `level`."""
         return self.rows * self.fold(level), self.columns * self.fold(level)
+
+    def sends(self, grain_map: NDArray[np.uint8], place: int) -> NDArray[np.bool_]:
+        """(rows, columns) bool: regions in which a map sends the group at `place` of the order."""
+        level = next(level for at, level, _ in self.order() if at == place)
+        sent: NDArray[np.bool_] = grain_map == level + 1 if self.routed else grain_map > place
+        return sent
 
     def order(self) -> Iterator[tuple[int, int, int]]:
         """(place, level, group) for every group, in the order in which they are sent."""
@@ -64,7 +78,8 @@ class TokenPyramid:
     Attributes:
         shape: sizes.
         planes: for each level a (G, h, w) uint8 array; what the grain map does not send is 0.
-        grain_map: (rows, columns) uint8, groups of the order sent in each region, 0..num_groups.
+        grain_map: (rows, columns) uint8, 0..num_depths: groups of the order sent in each region; if the pyramid is
+            routed, 1 for the coarsest level alone, 2 for the next alone, and so on.
     """
 
     shape: PyramidShape
@@ -82,8 +97,8 @@ class TokenPyramid:
     __hash__ = None  # type: ignore[assignment]
 
     def sent(self, place: int, level: int) -> NDArray[np.bool_]:
-        """(h, w) bool: positions of `level` whose region's depth exceeds `place`."""
-        return unfold(self.grain_map > place, self.shape.fold(level))
+        """(h, w) bool: positions of `level` whose region is sent the group at `place`."""
+        return unfold(self.shape.sends(self.grain_map, place), self.shape.fold(level))
 
     def with_absences(self) -> tuple[NDArray[np.int32], ...]:
         """The planes as int32 with NOT_SENT where a token was not sent: the synthesis network's input."""
@@ -93,11 +108,14 @@ class TokenPyramid:
         return tuple(out)
 
     def shares_sent(self) -> NDArray[np.float32]:
-        """(rows, columns): share of each region's tokens that was sent."""
+        """(rows, columns): share of each region's tokens that was sent; if routed, of the finest level's."""
         sent = np.zeros((self.shape.rows, self.shape.columns))
         for place, level, _ in self.shape.order():
             sent += sum_over_regions(self.sent(place, level).astype(np.float32), self.shape.fold(level))
-        total = sum(self.shape.fold(level) ** 2 for _, level, _ in self.shape.order())
+        counted = [level for _, level, _ in self.shape.order()]
+        if self.shape.routed:
+            counted = [level for level in counted if level == len(self.shape.groups) - 1]
+        total = sum(self.shape.fold(level) ** 2 for level in counted)
         shares: NDArray[np.float32] = (sent / total).astype(np.float32)
         return shares
 

@@ -7,12 +7,14 @@ share of the crops some of the positions are missing as they are where a file se
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from wisp.tokens.stages import TILE
 from wisp.train.recipe import ModelConfig
+from wisp.train.routing import routed_depths
 
 SHALLOW_SHARE = 0.12  # crops whose base depth stays inside the coarsest level
 SPARSE_SHARE = 0.2  # crops of a uniform model with positions of which nothing is sent
@@ -31,6 +33,9 @@ def busyness(x: Tensor, side: int = 32) -> Tensor:
 def depths_for(x: Tensor, model: ModelConfig) -> tuple[Tensor, Tensor]:
     """Crops x (B, 3, H, W) in -1..1 -> of which kind each is (B,), and depths of its regions (B, rows, columns)."""
     side = model.strides[0]
+    if model.grain == "routed":
+        seed = int(torch.randint(0, 1 << 62, ()))
+        return routed_depths(x, model.strides, np.random.default_rng(seed))
     if model.grain == "uniform":
         return sample_uniform_depths(len(x), x.shape[2] // side, x.shape[3] // side, model.num_groups)
     return sample_depths(busyness(x, side), model.groups)

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
 from wisp.allocation.lagrange import Demand
+from wisp.codecs.grain_coding import ROUTED
+from wisp.codecs.huffman_entropy import LENGTHS
 from wisp.codecs.proposal import Proposal
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import analyse, synthesise
@@ -37,8 +39,9 @@ from wisp.train.fit_allocation import (
     maps_at_many_budgets,
 )
 from wisp.train.fit_tables import candidate_contexts, fit_group, split
-from wisp.train.networks import TokenPyramid as PyramidNetwork
+from wisp.train.pyramids import PyramidNetwork, new_network
 from wisp.train.recipe import ModelConfig
+from wisp.train.routed_fit import fit_routed_allocation, huffman_lengths, route_at_random
 from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
 
 MASKING = 0.5
@@ -46,6 +49,9 @@ MASKING = 0.5
 SCALE_BPP = (0.0115, 0.0021, 0.0005)
 # With one depth for all, half size at a larger depth beats a depth of 1 (docs/experiments.md).
 UNIFORM_SCALE_BPP = (0.05, 0.0125, 0.003)
+# Just above what the coarsest level of a routed model costs.
+ROUTED_SCALE_BPP = (0.045, 0.0113, 0.0028)
+SCALE_BPPS = {"map": SCALE_BPP, "uniform": UNIFORM_SCALE_BPP, ROUTED: ROUTED_SCALE_BPP}
 PROPOSALS = 120  # pictures whose grain maps are counted
 
 
@@ -64,7 +70,7 @@ def network_of(state: dict[str, Any]) -> PyramidNetwork:
     table: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in state["recipe"]["model"].items()
     }
-    network = PyramidNetwork(ModelConfig(**table))
+    network = new_network(ModelConfig(**table))
     network.load_state_dict(state["average"])
     return network.eval()
 
@@ -105,9 +111,11 @@ def export_bundle(
     contexts = [
         [
             (c.level, c.group, c.phase)
-            for c in candidate_contexts(level, group, config.groups, config.same_contexts)
+            for c in candidate_contexts(
+                level, group, config.planes, config.same_contexts, config.grain == ROUTED
+            )
         ]
-        for level, count in enumerate(config.groups)
+        for level, count in enumerate(config.planes)
         for group in range(count)
     ]
     recipe = state["recipe"]
@@ -118,12 +126,12 @@ def export_bundle(
         "codec": "token_pyramid",
         "summary": recipe["description"],
         "strides": list(config.strides),
-        "groups": list(config.groups),
+        "groups": list(config.planes),
         "contexts": contexts,
         "allocation": {
             "masking": MASKING,
             "level_gains": [1.0] * len(config.groups),
-            "scale_bpp": list(SCALE_BPP if config.grain == "map" else UNIFORM_SCALE_BPP),
+            "scale_bpp": list(SCALE_BPPS[config.grain]),
         },
         "files": {},
     }
@@ -167,6 +175,8 @@ def _fit(
         if i >= PROPOSALS * 2:
             analyses[-1] = (padded[:0], analyses[-1][1])  # only the tokens are needed from here on
     pyramids: list[TokenPyramid] = [a.tokens for _, a in analyses]
+    if bundle.config.grain == ROUTED:
+        pyramids = route_at_random(pyramids, photographs)
     train, held = split(pyramids)
     tables: dict[str, NDArray[Any]] = {}
     report = []
@@ -180,6 +190,9 @@ def _fit(
         note(
             f"group {place}: {fitted.marginal_bits:.3f} bits a token, {fitted.context_bits:.3f} with contexts"
         )
+    if bundle.config.grain == ROUTED:
+        tables[LENGTHS] = huffman_lengths(pyramids)
+        fit_routed_allocation(bundle, analyses[: PROPOSALS * 2 : 2], pyramids, tables, note)
     if bundle.config.grain == "map":
         tables["grain"] = initial_grain_logits(sum(bundle.config.groups))
         _fit_allocation(bundle, analyses[: PROPOSALS * 2 : 2], table, tables, note)

@@ -34,24 +34,32 @@ class FittedGroup:
 
 
 def candidate_contexts(
-    level: int, group: int, groups: Sequence[int], same_contexts: int | None = None
+    level: int,
+    group: int,
+    groups: Sequence[int],
+    same_contexts: int | None = None,
+    routed: bool = False,
 ) -> tuple[Context, ...]:
     """Earlier groups at the same position; the two first groups of the next coarser level, with phase.
 
-    Of the same position at most `same_contexts`, the nearest in the order.
+    Of the same position at most `same_contexts`, the nearest in the order. In a routed pyramid nothing coarser is sent
+    where the group is.
     """
     first = 0 if same_contexts is None else max(0, group - same_contexts)
     same = [Context(level, g) for g in range(first, group)]
     coarser = [Context(level - 1, g, phase=True) for g in range(min(2, groups[level - 1]))] if level else []
-    return tuple(same + coarser)
+    return tuple(same if routed else same + coarser)
 
 
 def _gather(
     pyramids: Sequence[TokenPyramid], level: int, group: int, contexts: Sequence[Context]
 ) -> tuple[NDArray[np.uint8], list[NDArray[np.int32]]]:
-    tokens = np.concatenate([p.planes[level][group].ravel() for p in pyramids])
+    masks = [p.sent(sum(p.shape.groups[:level]) + group, level) for p in pyramids]
+    tokens = np.concatenate([p.planes[level][group][m] for p, m in zip(pyramids, masks, strict=True)])
     values = [
-        np.concatenate([context_values(p, level, c).ravel().astype(np.int32) for p in pyramids])
+        np.concatenate(
+            [context_values(p, level, c)[m].astype(np.int32) for p, m in zip(pyramids, masks, strict=True)]
+        )
         for c in contexts
     ]
     return tokens, values
@@ -79,6 +87,8 @@ def fit_group(
     """Fit one place of the order."""
     tokens, values = _gather(train, level, group, contexts)
     held_tokens, held_values = _gather(held, level, group, contexts)
+    if not len(held_tokens):  # a few pictures of which none was sent at this level
+        held_tokens, held_values = tokens, values
     counts = np.bincount(tokens, minlength=256) + 1.0
     bias = np.log(counts / counts.sum()).astype(np.float32)
     marginal_bits = float(-(bias[held_tokens] / np.log(2)).mean())

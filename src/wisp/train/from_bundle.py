@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
-from wisp.errors import ModelMismatch
+from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime.bundle import Bundle
 from wisp.runtime.codebooks import read_codebooks
 from wisp.train.graph import GraphWriter, pixel_unshuffle_weight
@@ -61,7 +61,12 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
 
     Raises:
         ModelMismatch: the bundle is of another shape.
+        UsageError: the recipe is that of a routed model, which cannot be read back.
     """
+    if config.grain == "routed":
+        raise UsageError(
+            "expected a recipe that is not routed to start from a bundle, found one; train it from nothing"
+        )
     network = TokenPyramid(config)
     offsets: list[NDArray] = []
     for name, write in (("analysis.onnx", write_analysis), ("synthesis.onnx", write_synthesis)):

@@ -23,10 +23,10 @@ from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.environment import environment
 from wisp.train.from_bundle import network_of_bundle
 from wisp.train.moving_average import update_average
-from wisp.train.networks import TokenPyramid
 from wisp.train.objective import Objective, channels_last
 from wisp.train.preview import load_preview, preview_depths, preview_psnr
 from wisp.train.principal_start import start_at_principal_components
+from wisp.train.pyramids import new_network
 from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
@@ -53,7 +53,7 @@ class Trainer:
         )
         self.rank = parallel.start(self.device)
         torch.manual_seed(recipe.seed)
-        network = TokenPyramid(recipe.model)
+        network = new_network(recipe.model)
         if options.start is not None:
             network = network_of_bundle(Bundle(options.start), recipe.model)
         self.model = channels_last(network.to(self.device))

@@ -15,7 +15,7 @@ from wisp.train.adversary import Adversary
 from wisp.train.depths import depths_for
 from wisp.train.feature_loss import Compared, FeatureLoss, random_window
 from wisp.train.lattice_loss import lattice_power
-from wisp.train.networks import TokenPyramid
+from wisp.train.pyramids import PyramidNetwork
 from wisp.train.quantizer import QuantizedLevel
 from wisp.train.rate_training import RateTraining
 from wisp.train.recipe import Recipe, StageConfig
@@ -60,7 +60,7 @@ class Objective:
         return {name: companion for name, companion in known.items() if companion is not None}
 
     def __call__(
-        self, model: TokenPyramid, x: Tensor, stage: StageConfig, usual: dict[str, float]
+        self, model: PyramidNetwork, x: Tensor, stage: StageConfig, usual: dict[str, float]
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch, a scalar, and its parts by name.
 
@@ -104,7 +104,7 @@ class Objective:
                 total = total + stage.fine_feature_weight * share.mean()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
-    def _bits(self, model: TokenPyramid, levels: list[QuantizedLevel], depth: Tensor) -> Tensor:
+    def _bits(self, model: PyramidNetwork, levels: list[QuantizedLevel], depth: Tensor) -> Tensor:
         assert self.rate is not None
         with torch.autocast(device_type=self.device.type, enabled=False):
             return self.rate.bits(levels, model.quantizers, depth)
@@ -112,7 +112,7 @@ class Objective:
     def _doubt(
         self,
         adversary: Adversary,
-        model: TokenPyramid,
+        model: PyramidNetwork,
         levels: list[QuantizedLevel],
         depth: Tensor,
         compared: Compared,

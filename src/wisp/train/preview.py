@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from wisp.train.networks import TokenPyramid
+from wisp.train.pyramids import PyramidNetwork
 
 
 def load_preview(folder: Path, count: int) -> list[Tensor]:
@@ -35,14 +35,14 @@ def nominal_bpp(depth: int, strides: tuple[int, ...], groups: tuple[int, ...], b
 
 
 def preview_depths(groups: tuple[int, ...]) -> tuple[int, ...]:
-    """The depths at which a quarter, half and all of each level's groups are sent."""
+    """The depths at which a quarter, half and all of each level's groups are sent; of a routed model every level."""
     ends = np.cumsum(groups).tolist()
     parts = [(end - 3 * count // 4, end - count // 2, end) for end, count in zip(ends, groups, strict=True)]
     return tuple(sorted({depth for part in parts for depth in part}))
 
 
 @torch.no_grad()
-def preview_psnr(model: TokenPyramid, pictures: list[Tensor], depths: tuple[int, ...]) -> dict[str, float]:
+def preview_psnr(model: PyramidNetwork, pictures: list[Tensor], depths: tuple[int, ...]) -> dict[str, float]:
     """Mean PSNR in dB (8-bit RGB) of the pictures for each uniform depth, keyed by nominal bpp."""
     device = next(model.parameters()).device
     sums = dict.fromkeys(depths, 0.0)
@@ -62,7 +62,7 @@ def preview_psnr(model: TokenPyramid, pictures: list[Tensor], depths: tuple[int,
                 sums[depth] += float(10 * torch.log10(255**2 / mse_u8))
     model.train(was_training)
     config = model.config
-    return {
-        f"{nominal_bpp(d, config.strides, config.groups):.3f}": round(s / len(pictures), 3)
-        for d, s in sums.items()
-    }
+    rates = {d: nominal_bpp(d, config.strides, config.groups) for d in depths}
+    if config.grain == "routed":
+        rates = {d: float(np.log2(config.codebook_size)) / config.strides[d - 1] ** 2 for d in depths}
+    return {f"{rates[d]:.3f}": round(s / len(pictures), 3) for d, s in sums.items()}

@@ -14,26 +14,32 @@ from torch import Tensor, nn
 
 from wisp.train.dataset import CropSampler
 from wisp.train.layers import bend
-from wisp.train.networks import LatentHead, TokenPyramid
+from wisp.train.networks import LatentHead
+from wisp.train.pyramids import PyramidNetwork
 
 BATCHES = 8
 
 
 @torch.no_grad()
-def start_at_principal_components(model: TokenPyramid, sampler: CropSampler) -> None:
-    """Set the last convolution of the coarsest head from a few batches, if it is that of a product level."""
-    if model.config.kinds[0] != "product":
+def start_at_principal_components(model: PyramidNetwork, sampler: CropSampler) -> None:
+    """Set the last convolution of a head from a few batches: of the coarsest, if it is that of a product level; of
+    all heads, if the model is routed, since a latent of few channels has no room for the same thing twice.
+    """
+    is_routed = model.config.grain == "routed"
+    if not is_routed and model.config.kinds[0] != "product":
         return
-    head, device = model.heads[0], next(model.parameters()).device
-    assert isinstance(head, LatentHead)
-    seen = [model.analysis(sampler.batch().to(device))[0] for _ in range(BATCHES)]
-    features = torch.cat([bend(head.mix(x)).permute(0, 2, 3, 1).flatten(0, 2) for x in seen]).double()
-    features = features - features.mean(0)
-    values, vectors = torch.linalg.eigh(features.T @ features / len(features))
-    channels = model.config.latent_channels[0]
-    leading = vectors.flip(1)[:, :channels].T
-    deviations = values.flip(0)[:channels].clamp(min=1e-12).sqrt()
-    set_middle(head.out, (leading / deviations.sqrt()[:, None]).float())
+    device = next(model.parameters()).device
+    seen = [model.analysis(sampler.batch().to(device)) for _ in range(BATCHES)]
+    for level, head in enumerate(model.heads if is_routed else model.heads[:1]):
+        assert isinstance(head, LatentHead)
+        flat = [bend(head.mix(x[level])).permute(0, 2, 3, 1).flatten(0, 2) for x in seen]
+        features = torch.cat(flat).double()
+        features = features - features.mean(0)
+        values, vectors = torch.linalg.eigh(features.T @ features / len(features))
+        channels = model.config.latent_channels[level]
+        leading = vectors.flip(1)[:, :channels].T
+        deviations = values.flip(0)[:channels].clamp(min=1e-12).sqrt()
+        set_middle(head.out, (leading / deviations.sqrt()[:, None]).float())
 
 
 def set_middle(layer: nn.Conv2d, matrix: Tensor) -> None:

@@ -8,7 +8,7 @@ share of the crops the share of the positions as well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
-from wisp.tokens.pyramid import NOT_SENT, PyramidShape, TokenPyramid
+from wisp.tokens.pyramid import NOT_SENT, TokenPyramid
 from wisp.tokens.stages import stage_map
 from wisp.tokens.uniform_grain import SIXTEENTHS, UniformGrain
 from wisp.train.prior_tokens import Sample
@@ -89,9 +89,11 @@ class BatchMaker:
             top, left = top - top % 4, left - left % 4
             return crop_pyramid(sample.pyramid, top, left, side, self._uniform_map(place, shape.num_groups))
         maps = sample.maps[:, top : top + side, left : left + side]
-        deep = [grain for grain in maps if (grain > place).any()]
+        deep = [grain for grain in maps if shape.sends(grain, place).any()]
         if deep:
             grain = deep[random.integers(len(deep))]
+        elif shape.routed:
+            grain = np.full((side, side), self.level + 1, np.uint8)
         else:
             grain = np.full((side, side), random.integers(place + 1, shape.num_groups + 1), np.uint8)
         return crop_pyramid(sample.pyramid, top, left, side, grain)
@@ -160,13 +162,13 @@ def crop_pyramid(
     for level, plane in enumerate(pyramid.planes):
         fold = shape.fold(level)
         planes.append(plane[:, top * fold : (top + side) * fold, left * fold : (left + side) * fold])
-    return TokenPyramid(PyramidShape(side, side, shape.strides, shape.groups), tuple(planes), grain)
+    return TokenPyramid(replace(shape, rows=side, columns=side), tuple(planes), grain)
 
 
 def stack(crops: Sequence[TokenPyramid]) -> TokenPyramid:
     """Pyramids of equal shape, one below another."""
     first = crops[0].shape
-    shape = PyramidShape(first.rows * len(crops), first.columns, first.strides, first.groups)
+    shape = replace(first, rows=first.rows * len(crops))
     planes = tuple(np.concatenate(level, 1) for level in zip(*(c.planes for c in crops), strict=True))
     return TokenPyramid(shape, planes, np.concatenate([c.grain_map for c in crops]))
 

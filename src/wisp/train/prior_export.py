@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from wisp.atomic import write_bytes_atomic
+from wisp.codecs.grain_coding import ROUTED
 from wisp.codecs.masked_prior import MaskedPrior
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.runtime import CONFIG_NAME, PRIOR_NAME, Bundle
@@ -68,7 +69,7 @@ def train_prior(
     groups, strides = bundle.config.groups, bundle.config.strides
     tables = PyramidEntropyModel(bundle.tables, bundle.config.contexts, groups, strides, bundle.config.grain)
     samples = collect_samples(bundle, data, limit=image_limit, cache=cache, note=note)
-    levels = tuple(config or default_config(groups))
+    levels = tuple(config or default_config(groups, bundle.config.grain == ROUTED))
     shares = [LEVEL_SHARES[min(i, len(LEVEL_SHARES) - 1)] for i in range(len(groups))]
     trained = []
     for level, (sizes, share) in enumerate(zip(levels, shares, strict=True)):

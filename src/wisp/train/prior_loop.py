@@ -106,7 +106,8 @@ def measure_level(network: LevelPrior, held: Sequence[Sample], maker: BatchMaker
         place = maker.first_place + group
         sums = [0.0, 0.0, 0.0]
         for sample in held:
-            grain = max(sample.maps, key=lambda m: float((m > place).mean()))
+            shape = sample.pyramid.shape
+            grain = max(sample.maps, key=lambda m: float(shape.sends(m, place).mean()))
             pyramid = TokenPyramid(sample.pyramid.shape, sample.pyramid.planes, grain)
             for stage in range(count):
                 batch = maker.make([pyramid], group, stage)

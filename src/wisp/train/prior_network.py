@@ -33,13 +33,16 @@ class LevelConfig:
     stages: tuple[int, ...]
 
 
-def default_config(groups: Sequence[int]) -> tuple[LevelConfig, ...]:
+def default_config(groups: Sequence[int], routed: bool = False) -> tuple[LevelConfig, ...]:
     """About 1.2 million weights for three levels of four groups; coarser levels and earlier groups take more stages.
 
-    A single level has nothing coarser to be told by, so all of its groups take stages.
+    A single level has nothing coarser to be told by, so all of its groups take stages. So do those of a routed
+    pyramid, where a token has only its neighbours.
     """
     if len(groups) == 1:
         return (LevelConfig(96, 192, 4, tuple((8, 4, 4, 2)[min(g, 3)] for g in range(groups[0]))),)
+    if routed:
+        return tuple(LevelConfig(64, 128, 3, stages=(4, 4)[:many]) for many in groups)
     sizes = [(96, 192, 4), (96, 192, 4), (64, 128, 3)]
     counts = [(8, 4, 2, 1), (2, 2, 1, 1), (2, 1, 1, 1)]
     return tuple(

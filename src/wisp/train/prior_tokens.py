@@ -15,13 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import distortion_curve, region_weights
+from wisp.allocation.information import patch_entropies
 from wisp.allocation.lagrange import Demand, allocate
+from wisp.codecs.grain_coding import ROUTED
 from wisp.codecs.pyramid_networks import analyse
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.errors import UsageError
 from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 from wisp.train.dataset import load_photographs
+from wisp.train.routing import routed_map
 
 MAPS = 4  # grain maps a picture
 LOWEST_BPP, HIGHEST_BPP = 0.012, 0.5
@@ -76,6 +79,9 @@ def _sample(codec: TokenPyramidCodec, pixels: NDArray[np.uint8], random: np.rand
     tokens = analysed.tokens
     if codec.is_uniform:
         return Sample(tokens, np.repeat(tokens.grain_map[None], MAPS, 0))
+    if codec.is_routed:
+        entropies = patch_entropies(pixels, tokens.shape.strides[0])
+        return Sample(tokens, np.stack([routed_map(entropies, tokens.shape, random) for _ in range(MAPS)]))
     nothing = {tokens.shape.num_groups: np.zeros(tokens.grain_map.shape)}
     side = tokens.shape.strides[0]
     curve = distortion_curve(nothing, analysed.errors, codec.settings.level_gains, side)
@@ -101,6 +107,7 @@ def _save(path: Path, key: str, samples: Sequence[Sample]) -> None:
 
 def _load(path: Path, key: str, bundle: Bundle) -> list[Sample]:
     strides, groups = bundle.config.strides, bundle.config.groups
+    routed = bundle.config.grain == ROUTED
     with np.load(path, allow_pickle=False) as archive:
         if str(archive["key"]) != key:
             raise UsageError(
@@ -110,7 +117,7 @@ def _load(path: Path, key: str, bundle: Bundle) -> list[Sample]:
         sides, maps = archive["sides"], archive["maps"]
     samples, starts, map_start = [], [0] * len(groups), 0
     for rows, columns in sides.tolist():
-        shape = PyramidShape(rows, columns, strides, groups)
+        shape = PyramidShape(rows, columns, strides, groups, routed)
         planes = []
         for i, count in enumerate(groups):
             height, width = shape.plane_shape(i)
@@ -120,6 +127,6 @@ def _load(path: Path, key: str, bundle: Bundle) -> list[Sample]:
         map_end = map_start + MAPS * rows * columns
         grains = maps[map_start:map_end].reshape(MAPS, rows, columns)
         map_start = map_end
-        full = np.full((rows, columns), shape.num_groups, np.uint8)
+        full = np.full((rows, columns), shape.num_depths, np.uint8)
         samples.append(Sample(TokenPyramid(shape, tuple(planes), full), grains))
     return samples

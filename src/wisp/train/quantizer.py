@@ -109,20 +109,21 @@ class OrderedQuantizer(nn.Module):
         zero = torch.zeros_like(self.supports[:1])
         return torch.cat([zero, self.supports.cumsum(0).clamp(max=1)])
 
-    def forward(self, latent: Tensor) -> QuantizedLevel:
-        """(B, D, h, w), any float type -> QuantizedLevel; updates the codebooks in training mode."""
+    def forward(self, latent: Tensor, learn: bool = True) -> QuantizedLevel:
+        """(B, D, h, w), any float type -> QuantizedLevel; `learn`: in training mode the codebooks follow."""
+        learn = learn and self.training
         latent = latent.float()
         b, d, h, w = latent.shape
         flat = latent.detach().permute(0, 2, 3, 1).reshape(-1, d)
         residual, total = flat, torch.zeros_like(flat)
         prefixes, tokens = [], []
-        start = self.training and not bool(self.initialised)
+        start = learn and not bool(self.initialised)
         for group in range(self.groups):
             if start:
                 self._initialise(group, residual)
             index = self.nearest(residual, group)
             codeword = self.codebooks[group][index]
-            if self.training:
+            if learn:
                 self._update(group, residual * self.supports[group], index)
             total = total + codeword
             residual = flat - total

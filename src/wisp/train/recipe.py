@@ -20,7 +20,7 @@ class ModelConfig:
     Attributes:
         strides: pixels per token along each axis: neighbours among 32, 16, 8, 4; a region is the coarsest.
         groups: ordered groups of codewords at each stride.
-        codebook_size: codewords in a group; a token is a uint8, so at most 256.
+        codebook_size: codewords in a group: 256, as a token is a uint8; or 1024 with a routed grain, two tokens each.
         latent_channels: dimension of the latent, and of a codeword, at each stride.
         kinds: quantizer at each stride, "residual" or "product" (wisp.train.quantizer).
         widths: feature channels at 1/4, 1/8, ... of the picture's size, down to the coarsest stride.
@@ -29,7 +29,9 @@ class ModelConfig:
         head: how the synthesis leaves 1/4 size: "smooth" (two steps, then a 5x5 convolution at full
             size) or "shuffle" (one 1x1 convolution and a pixel shuffle by 4; leaves a lattice, kept
             for comparison).
-        grain: "map" (a depth for each region) or "uniform" (one for the picture, at a share of the positions).
+        grain: "map" (a depth for each region), "uniform" (one for the picture, at a share of the positions) or "routed"
+            (one level for each region, with one codebook for all: wisp.train.routed_networks).
+        injection: of a routed model: finer grains enter the synthesis at their own stride. False is an ablation.
         same_contexts: the tables of a group see at most so many earlier groups of its own position, the
             nearest in the order; None: all of them. A table is 64 kB.
     """
@@ -45,6 +47,7 @@ class ModelConfig:
     head: str = "smooth"
     grain: str = "map"
     same_contexts: int | None = None
+    injection: bool = True
 
     def __post_init__(self) -> None:
         runs = [STRIDES[i:j] for i in range(len(STRIDES)) for j in range(i + 1, len(STRIDES) + 1)]
@@ -52,9 +55,19 @@ class ModelConfig:
             raise UsageError(
                 f"expected strides to be neighbours among {STRIDES}, coarsest first, found {self.strides}"
             )
-        if self.codebook_size != 256:
+        wanted = 1024 if self.grain == "routed" else 256
+        if self.codebook_size != wanted:
             raise UsageError(
-                f"expected codebook_size to be 256, found {self.codebook_size}; a token is a byte"
+                f"expected codebook_size to be {wanted}, found {self.codebook_size}; a token is a byte, two if routed"
+            )
+        if self.grain == "routed" and (set(self.groups) != {1} or len(set(self.latent_channels)) != 1):
+            raise UsageError(
+                f"expected one group and as many channels at each stride of a routed model, found {self.groups}, "
+                f"{self.latent_channels}; all levels share a codebook"
+            )
+        if self.grain == "routed" and self.strides[-1] != STRIDES[-1]:
+            raise UsageError(
+                f"expected strides down to {STRIDES[-1]} of a routed model, found {self.strides}"
             )
         if not len(self.widths) == len(self.analysis_blocks) == len(self.synthesis_blocks) == len(self.sizes):
             raise UsageError(
@@ -68,8 +81,8 @@ class ModelConfig:
                 )
         if self.head not in ("smooth", "shuffle"):
             raise UsageError(f"expected head to be smooth or shuffle, found {self.head!r}")
-        if self.grain not in ("map", "uniform"):
-            raise UsageError(f"expected grain to be map or uniform, found {self.grain!r}")
+        if self.grain not in ("map", "uniform", "routed"):
+            raise UsageError(f"expected grain to be map, uniform or routed, found {self.grain!r}")
         if not set(self.kinds) <= {"residual", "product"}:
             raise UsageError(f"expected kinds to be residual or product, found {self.kinds}")
         if not len(self.groups) == len(self.latent_channels) == len(self.kinds) == len(self.strides):
@@ -93,6 +106,11 @@ class ModelConfig:
     def num_groups(self) -> int:
         """Length of the order: how many groups a region can be sent at most."""
         return sum(self.groups)
+
+    @property
+    def planes(self) -> tuple[int, ...]:
+        """Tokens of each level's positions in a file: one for each group, or two for an index beyond a byte."""
+        return tuple(count * (2 if self.codebook_size > 256 else 1) for count in self.groups)
 
 
 @dataclass(frozen=True)

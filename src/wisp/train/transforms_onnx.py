@@ -16,7 +16,10 @@ from onnx import TensorProto, helper
 from wisp.train.graph import GraphWriter, space_to_depth_weight
 from wisp.train.latent_norm import LIMIT
 from wisp.train.networks import ContextUp, LatentHead, TokenPyramid
+from wisp.train.pyramids import PyramidNetwork
 from wisp.train.quantizer import OrderedQuantizer
+from wisp.train.routed_networks import RoutedPyramid
+from wisp.train.routed_onnx import write_routed_analysis, write_routed_synthesis
 
 
 def _quantize(writer: GraphWriter, latent: str, quantizer: OrderedQuantizer) -> tuple[str, str, str]:
@@ -44,13 +47,17 @@ def _quantize(writer: GraphWriter, latent: str, quantizer: OrderedQuantizer) -> 
     return stacked[0], stacked[1], total
 
 
-def analysis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
+def analysis_onnx(pyramid: PyramidNetwork, half: bool = True) -> onnx.ModelProto:
     """The analysis network with its quantizers."""
+    if isinstance(pyramid, RoutedPyramid):
+        return write_routed_analysis(GraphWriter(half), pyramid)
     return write_analysis(GraphWriter(half), pyramid)
 
 
-def synthesis_onnx(pyramid: TokenPyramid, half: bool = True) -> onnx.ModelProto:
+def synthesis_onnx(pyramid: PyramidNetwork, half: bool = True) -> onnx.ModelProto:
     """The synthesis network with its codebooks; an extra zero codeword stands for "not sent"."""
+    if isinstance(pyramid, RoutedPyramid):
+        return write_routed_synthesis(GraphWriter(half), pyramid)
     return write_synthesis(GraphWriter(half), pyramid)
 
 

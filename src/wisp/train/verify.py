@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,17 @@ import torch
 from numpy.typing import NDArray
 
 from wisp.codecs import TokenPyramidCodec
+from wisp.codecs.huffman_entropy import indices_of
 from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.container import unpack_file
 from wisp.imaging import to_picture
 from wisp.rate import Target
 from wisp.runtime import Bundle
+from wisp.tokens.pyramid import TokenPyramid
 from wisp.train.checkpoint import load_checkpoint
 from wisp.train.export import network_of
+from wisp.train.pyramids import PyramidNetwork
+from wisp.train.quantizer import OrderedQuantizer
 
 MIN_TOKEN_AGREEMENT = 0.97  # half-precision weights may tip a near tie between two codewords
 MAX_MEAN_DIFFERENCE = 0.5  # grey levels
@@ -65,6 +69,10 @@ def verify_bundle(folder: Path, run: Path | None = None) -> VerifyReport:
     bundle = Bundle(folder)
     pixels = example_picture()
     analysed = analyse(bundle, pixels)
+    tokens = analysed.tokens
+    if tokens.shape.routed:  # all levels beside one another
+        stripes = np.arange(tokens.grain_map.size).reshape(tokens.grain_map.shape) % tokens.shape.num_depths
+        tokens = replace(tokens, grain_map=(stripes + 1).astype(np.uint8))
     agreement: tuple[float, ...] | None = None
     difference: float | None = None
     if run is not None:
@@ -72,10 +80,10 @@ def verify_bundle(folder: Path, run: Path | None = None) -> VerifyReport:
         x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
         levels = network.encode(x)
         agreement = tuple(
-            float((level.tokens.permute(0, 3, 1, 2)[0].numpy() == plane).mean())
-            for level, plane in zip(levels, analysed.tokens.planes, strict=True)
+            float((level.tokens.permute(0, 3, 1, 2)[0].numpy() == codewords).mean())
+            for level, codewords in zip(levels, _indices(tokens), strict=True)
         )
-        difference = _synthesis_difference(bundle, network, analysed.tokens)
+        difference = _synthesis_difference(bundle, network, tokens)
     codec = TokenPyramidCodec(bundle)
     data = codec.compress(to_picture(pixels), Target(size=2000))
     again = codec.compress(to_picture(pixels), Target(size=2000))
@@ -91,21 +99,27 @@ def verify_bundle(folder: Path, run: Path | None = None) -> VerifyReport:
     return VerifyReport(agreement, difference, len(data), sent, data == again)
 
 
-def _synthesis_difference(bundle: Bundle, network: torch.nn.Module, tokens: object) -> float:
-    from wisp.tokens.pyramid import TokenPyramid
-    from wisp.train.networks import TokenPyramid as Network
-    from wisp.train.quantizer import OrderedQuantizer
+def _indices(tokens: TokenPyramid) -> list[NDArray[np.integer]]:
+    """(G, h, w) codewords of each level's groups as the network counts them."""
+    if not tokens.shape.routed:
+        return list(tokens.planes)
+    return [indices_of(tokens, level)[None] for level in range(len(tokens.planes))]
 
-    assert isinstance(tokens, TokenPyramid)
-    assert isinstance(network, Network)
+
+def _synthesis_difference(bundle: Bundle, network: PyramidNetwork, tokens: TokenPyramid) -> float:
     latents, masks = [], []
-    for plane, module in zip(tokens.planes, network.quantizers, strict=True):
+    place = 0
+    for number, indices in enumerate(_indices(tokens)):
+        module = network.quantizers[0 if tokens.shape.routed else number]
         assert isinstance(module, OrderedQuantizer)
-        index = torch.from_numpy(plane.astype(np.int64))
-        total = sum(module.codebooks[g][index[g]] for g in range(module.groups))
-        assert isinstance(total, torch.Tensor)
-        latents.append(total.permute(2, 0, 1)[None])
-        masks.append(torch.ones(1, *plane.shape))
+        sent = torch.from_numpy(np.broadcast_to(tokens.sent(place, number), indices.shape).copy())
+        index = torch.from_numpy(indices.astype(np.int64))
+        words = torch.stack(
+            [module.codebooks[g][index[g]] * sent[g, ..., None] for g in range(module.groups)]
+        )
+        latents.append(words.sum(0).permute(2, 0, 1)[None])
+        masks.append(sent[None].float())
+        place += tokens.shape.groups[number]
     wanted = (
         ((network.synthesis(latents, masks) + 1) * 127.5).round().clamp(0, 255)[0].permute(1, 2, 0).numpy()
     )
