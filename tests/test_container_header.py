@@ -120,7 +120,7 @@ def test_integers_of_any_type_are_kept_as_int() -> None:
         ("scale_exponent", -1),
         ("greyscale", 2),
         ("has_chunks", -1),
-        ("version", 3),
+        ("version", 4),
         ("width", 3.0),
         ("width", "3"),
         ("greyscale", None),
@@ -145,11 +145,24 @@ def test_signature() -> None:
         pack_header(PHOTO)[:2].decode("utf-8")
 
 
-@pytest.mark.parametrize("version", [3])
+@pytest.mark.parametrize("version", [0, 1, 2, 4, 255])
 def test_other_versions_are_unsupported_whatever_else_they_say(version: int) -> None:
     for rest in range(64):
         with pytest.raises(UnsupportedVersion, match=f"found {version}"):
-            unpack_header(b"\xc7\x51" + bytes([version << 6 | rest]))
+            unpack_header(b"\xc7\x51" + bytes([3 << 6 | rest, version]))
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_headers_of_every_version_come_back(version: int) -> None:
+    header = replace(PHOTO, version=version)
+    data = pack_header(header)
+    assert len(data) == (7 if version == 3 else 6)
+    assert unpack_header(data + b"more") == (header, len(data))
+    assert (header.uses_prior, header.has_detail) == (version in (1, 3), version == 3)
+    with pytest.raises(Truncated):
+        unpack_header(data[:-1])
+    with pytest.raises(Truncated):
+        unpack_header(data[:3])
 
 
 @pytest.mark.parametrize("length", [3, 6, 12])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 from wisp.entropy.huffman import MAX_LENGTH, HuffmanCode, code_lengths
 from wisp.errors import Corrupt, ModelMismatch, Truncated
 
-DEEPEST = 2584  # the Fibonacci number below which a sum of counts, the least being 1, needs no code of 17 bits
+DEEPEST = (
+    2584  # the Fibonacci number below which a sum of counts, the least being 1, needs no code of 17 bits
+)
 counts_of = st.lists(st.integers(0, 1 << 40), min_size=2, max_size=300)
 
 
@@ -40,7 +44,7 @@ def test_lengths_are_of_a_complete_code_and_rarer_is_never_shorter(counts: list[
         mean = (raised * lengths).sum() / raised.sum()
         share = raised / raised.sum()
         assert -(share * np.log2(share)).sum() - 1e-6 <= mean <= -(share * np.log2(share)).sum() + 1
-        strictly = [(a, b) for a, b in zip(order, order[1:], strict=False) if raised[a] < raised[b]]
+        strictly = [(a, b) for a, b in pairwise(order) if raised[a] < raised[b]]
         assert all(lengths[a] >= lengths[b] for a, b in strictly)
 
 

@@ -207,7 +207,11 @@ def test_steps_between_levels_cost_the_difference() -> None:
 
 def test_allocation_takes_the_level_that_pays() -> None:
     """A calm region stays coarse, a busy one is sent fine, and the budget holds."""
-    probes = {1: np.array([[5000.0, 90000.0]]), 2: np.array([[4900.0, 50000.0]]), 3: np.array([[4850.0, 9000.0]])}
+    probes = {
+        1: np.array([[5000.0, 90000.0]]),
+        2: np.array([[4900.0, 50000.0]]),
+        3: np.array([[4850.0, 9000.0]]),
+    }
     bits = np.array([2.0, 8, 8, 32, 32, 128])[:, None, None] * np.ones((6, 1, 2))
     demand = by_level(Demand(level_curve(probes, 16), bits, np.zeros((4, 4, 3))), (2, 2, 2))
     assert allocate(demand, 175.0).tolist() == [[1, 3]]

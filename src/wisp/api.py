@@ -178,16 +178,16 @@ def reconstruct(
     codec = codec_for_file(file.header.model_number, model, threads)
     if chosen is Fill.generate:
         check_generation(codec.bundle, options)
-    received, is_whole = codec.decode_arrived(file) if allow_partial else (codec.decode_tokens(file), True)
+    received, detail, is_whole = codec.decode_arrived(file) if allow_partial else (*codec.decode(file), True)
     alpha = _alpha_of(file)
     shown, num_generated = received, 0
-    if chosen is Fill.generate and codec.prior_model is not None:
+    if chosen is Fill.generate and codec.prior_model is not None and not detail:
         filled = generate(codec.prior_model, received, options)
         shown, num_generated = filled.pyramid, filled.num_generated
     elif not (is_whole or codec.is_uniform or received.grain_map.all()):
         repaired = repair_regions(codec, received, received.grain_map > 0)
         shown, num_generated = repaired.pyramid, repaired.num_generated
-    image = _as_image(codec.synthesise(file, shown), file.header.greyscale)
+    image = _as_image(codec.synthesise(file, shown, detail), file.header.greyscale)
     if alpha is not None:
         image.putalpha(alpha)
     exif = next((c.data for c in file.chunks if c.type == ChunkType.EXIF), None)

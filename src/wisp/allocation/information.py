@@ -65,4 +65,5 @@ def depths_by_ratio(
     ends = np.rint(np.cumsum(ratios) * entropies.size).astype(np.intp)[:-1]
     bounds = ranked[ends[ends < entropies.size]]
     coarser = (entropies[..., None] <= bounds).sum(-1)
-    return np.asarray(depths, np.uint8)[coarser]
+    chosen: NDArray[np.uint8] = np.asarray(depths, np.uint8)[coarser]
+    return chosen

@@ -17,6 +17,8 @@ from wisp.allocation.lagrange import Demand, choose_depths
 from wisp.allocation.levels import by_level
 from wisp.allocation.roi import check_roi
 from wisp.codecs.bundle_entropy import BundleEntropy
+from wisp.codecs.detail import add_detail
+from wisp.codecs.detail_budget import spend_on_detail
 from wisp.codecs.huffman_entropy import HuffmanEntropyModel
 from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.prior_budget import fit_budget, with_savings
@@ -34,6 +36,7 @@ from wisp.container import (
     pack_header,
     token_check,
 )
+from wisp.container.varint import pack_varint, unpack_varint
 from wisp.errors import BudgetError, Corrupt, ModelMismatch, Truncated, UsageError
 from wisp.imaging import MAX_EXPONENT, Picture, upscale_u8
 from wisp.rate import Target
@@ -101,7 +104,10 @@ class TokenPyramidCodec(BundleEntropy):
                 proposal = propose(
                     self.bundle, self.entropy_model, self.settings, picture, exponent, payload_bytes, roi
                 )
-                data = self._code(proposal, target, budget, overhead, header, chunks)
+                code = partial(self._code, proposal, target, overhead=overhead, header=header, chunks=chunks)
+                data = code(budget)
+                if budget is not None and exponent == 0:
+                    data = spend_on_detail(self, picture, data, budget, chunks, code)
             if budget is None or len(data) <= budget:
                 return data
             smallest = min(smallest, len(data))
@@ -205,27 +211,36 @@ class TokenPyramidCodec(BundleEntropy):
     def _write(
         self, proposal: Proposal, depths: NDArray[np.uint8], header: Header, chunks: Sequence[Chunk]
     ) -> bytes:
-        return self._write_tokens(replace(proposal.analysed.tokens, grain_map=depths), header, chunks)
+        return self.write_tokens(replace(proposal.analysed.tokens, grain_map=depths), header, chunks)
 
     def write_shorter(self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk]) -> bytes:
         """The shorter of the file coded with the tables and, if there is one, the file coded with the prior.
 
         If the header names the Huffman code, the file coded with that.
         """
-        data = self._write_tokens(pyramid, header, chunks)
+        data = self.write_tokens(pyramid, header, chunks)
         if self.prior_model is None or header.version != TABLES_VERSION:
             return data
-        with_prior = self._write_tokens(pyramid, replace(header, version=PRIOR_VERSION), chunks)
+        with_prior = self.write_tokens(pyramid, replace(header, version=PRIOR_VERSION), chunks)
         return min(with_prior, data, key=len)
 
-    def _write_tokens(self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk]) -> bytes:
+    def write_tokens(
+        self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk], detail: bytes = b""
+    ) -> bytes:
+        """The file of tokens, coded as the header says."""
         payload = self.model_of(header).write(pyramid)
-        return pack_file(header, chunks, payload.data, token_check(pack_header(header), *payload.checked))
+        behind = pack_varint(len(detail)) + detail if header.has_detail else b""
+        check = token_check(pack_header(header), *payload.checked, detail)
+        return pack_file(header, chunks, payload.data + behind, check)
 
     # ---- decompress ----
 
     def decode_tokens(self, file: WispFile) -> TokenPyramid:
-        """Payload -> tokens, verified.
+        """Payload -> tokens, verified. Errors as `decode`."""
+        return self.decode(file)[0]
+
+    def decode(self, file: WispFile) -> tuple[TokenPyramid, bytes]:
+        """Payload -> tokens and detail (nothing if the file has none), verified.
 
         Raises:
             ModelMismatch: the file was coded with a masked prior, and the bundle has none.
@@ -234,40 +249,49 @@ class TokenPyramidCodec(BundleEntropy):
         """
         header = file.header
         pyramid, wanted, checked = self.model_of(header).read(file.stream, self._shape(header))
-        found = len(file.payload)
+        found, detail = len(file.payload), b""
+        if header.has_detail and found >= wanted:
+            length, start = unpack_varint(file.payload, wanted)
+            wanted = start + length
+            detail = file.payload[start:wanted]
         if found < wanted:
             raise Truncated(f"expected {wanted} bytes of payload, found {found}; the end is missing")
         if found > wanted:
             raise Corrupt(f"expected {wanted} bytes of payload, found {found}; the file is damaged")
-        check = token_check(file.header_bytes, *checked)
+        check = token_check(file.header_bytes, *checked, detail)
         if check != file.check:
             raise Corrupt(
                 f"expected check {file.check:04x}, found {check:04x} after decoding; the file is damaged"
             )
-        return pyramid
+        return pyramid, detail
 
-    def decode_arrived(self, file: WispFile) -> tuple[TokenPyramid, bool]:
-        """The tokens of a file that may have been cut, and whether it is whole; only then they are verified.
+    def decode_arrived(self, file: WispFile) -> tuple[TokenPyramid, bytes, bool]:
+        """Tokens and detail of a file that may have been cut, and whether it is whole; only then they are verified.
 
         Raises:
-            as `decode_tokens`; Truncated only if nothing can be shown.
+            as `decode`; Truncated only if nothing can be shown.
         """
         try:
-            return self.decode_tokens(file), True
+            return *self.decode(file), True
         except Truncated:
             model, shape = self.model_of(file.header), self._shape(file.header)
             if shape.routed or isinstance(model, HuffmanEntropyModel):
                 raise  # its levels do not follow one another in a region: what is missing would be holes
-            return read_partial(self.entropy_model, model, file.stream, shape), False
+            return read_partial(self.entropy_model, model, file.stream, shape), b"", False
 
     def _shape(self, header: Header) -> PyramidShape:
         return pyramid_shape(self.bundle.config, header.working_height, header.working_width)
 
-    def synthesise(self, file: WispFile, pyramid: TokenPyramid) -> NDArray[np.uint8]:
-        """Tokens -> (height, width, 3) uint8 at the original size."""
+    def synthesise(self, file: WispFile, pyramid: TokenPyramid, detail: bytes = b"") -> NDArray[np.uint8]:
+        """Tokens -> (height, width, 3) uint8 at the original size, with detail added.
+
+        Raises:
+            Corrupt: the detail is no frame of this size.
+        """
         header = file.header
         working = synthesise(self.bundle, pyramid, header.working_height, header.working_width)
-        return upscale_u8(working, (header.height, header.width))
+        shown = upscale_u8(working, (header.height, header.width))
+        return add_detail(shown, detail) if detail else shown
 
     def confidence(self, pyramid: TokenPyramid) -> NDArray[np.float32]:
         """(rows, cols): share of each region's tokens that was received rather than left to the network."""

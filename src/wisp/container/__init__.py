@@ -8,6 +8,7 @@ from wisp.container.chunks import Chunk, ChunkType, pack_chunks, unpack_chunks
 from wisp.container.fields import BitField, FieldValue
 from wisp.container.file import WispFile, pack_file, read_header, unpack_file
 from wisp.container.header import (
+    DETAIL_VERSION,
     HUFFMAN_VERSION,
     PRIOR_VERSION,
     TABLES_VERSION,
@@ -21,6 +22,7 @@ from wisp.container.limits import CHECK_NUM_BYTES, MAX_PIXELS, check_pixels
 
 __all__ = [
     "CHECK_NUM_BYTES",
+    "DETAIL_VERSION",
     "HUFFMAN_VERSION",
     "MAX_PIXELS",
     "PRIOR_VERSION",

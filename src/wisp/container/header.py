@@ -1,8 +1,9 @@
 """The header: what a reader must know before it decodes anything (docs/format.md, section 3).
 
-    C75 | model 4 | version 2 | chunks 1 | grey 1 | scale 2 | class 2 | width - 1 | height - 1 | [model 8]
+    C75 | model 4 | version 2 | chunks 1 | grey 1 | scale 2 | class 2 | [version 8] | width - 1 | height - 1 | [model 8]
 
-Numbers are bits. The sizes have 12, 16 or 24 bits each, by class; the last field is there if model is 15.
+Numbers are bits. The sizes have 12, 16 or 24 bits each, by class; the second version is there if the first is 3, the
+last field if model is 15.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from wisp.errors import Corrupt, NotWisp, Truncated, UnsupportedVersion, UsageEr
 TABLES_VERSION = 0
 PRIOR_VERSION = 1
 HUFFMAN_VERSION = 2
+DETAIL_VERSION = 3
 SIGNATURE = 0xC75
 MAX_MODEL_NUMBER = 254
 MAX_SCALE_EXPONENT = 3
@@ -28,9 +30,7 @@ _PREFIX_FIELDS = (
     BitField("signature", 12, "C75: this is a wisp file"),
     BitField("model", 4, "0..14: the model's number; 15: see extended_model"),
     BitField(
-        "version",
-        2,
-        "format version; tokens coded with 0: tables, 1: the masked prior, 2: a Huffman code",
+        "version", 2, "tokens coded with 0: tables, 1: the masked prior, 2: a Huffman code; 3: see below"
     ),
     BitField("has_chunks", 1, "1: metadata chunks follow the header"),
     BitField("greyscale", 1, "1: the picture has one grey channel"),
@@ -44,6 +44,7 @@ _SIZE_FIELDS = tuple(
     )
     for num_bits in _SIZE_BITS
 )
+_EXTENDED_VERSION_FIELD = BitField("extended_version", 8, "3: as version 1, with detail behind the tokens")
 _EXTENDED_MODEL_FIELD = BitField("extended_model", 8, "the model's number, 15..254")
 
 
@@ -59,7 +60,7 @@ class Header:
         scale_exponent: s in 0..3; the network saw ceil(width / 2^s) x ceil(height / 2^s) pixels.
         has_chunks: metadata chunks follow the header.
         version: format version: 0 if the tokens are coded with tables, 1 if with the masked prior, 2 if with the
-            model's Huffman code.
+            model's Huffman code, 3 if with the masked prior and detail follows them.
 
     Raises:
         UsageError: a value does not fit its field.
@@ -80,7 +81,7 @@ class Header:
         self._settle_flag("greyscale")
         self._settle_number("scale_exponent", 0, MAX_SCALE_EXPONENT)
         self._settle_flag("has_chunks")
-        self._settle_number("version", TABLES_VERSION, HUFFMAN_VERSION)
+        self._settle_number("version", TABLES_VERSION, DETAIL_VERSION)
 
     def _settle_number(self, name: str, minimum: int, maximum: int) -> None:
         """Check one value against its range and keep it as a plain `int`."""
@@ -103,7 +104,12 @@ class Header:
     @property
     def uses_prior(self) -> bool:
         """Whether the tokens are coded with the masked prior."""
-        return self.version == PRIOR_VERSION
+        return self.version in (PRIOR_VERSION, DETAIL_VERSION)
+
+    @property
+    def has_detail(self) -> bool:
+        """Whether detail lies behind the tokens."""
+        return self.version == DETAIL_VERSION
 
     @property
     def working_width(self) -> int:
@@ -130,6 +136,8 @@ def header_fields(header: Header) -> tuple[FieldValue, ...]:
         size_class,
     )
     values = [FieldValue(field, stored) for field, stored in zip(_PREFIX_FIELDS, prefix, strict=True)]
+    if header.version == DETAIL_VERSION:
+        values.append(FieldValue(_EXTENDED_VERSION_FIELD, DETAIL_VERSION))
     width_field, height_field = _SIZE_FIELDS[size_class]
     values += [FieldValue(width_field, header.width - 1), FieldValue(height_field, header.height - 1)]
     if is_extended:
@@ -138,7 +146,7 @@ def header_fields(header: Header) -> tuple[FieldValue, ...]:
 
 
 def pack_header(header: Header) -> bytes:
-    """The header as 6 to 10 bytes, in its one canonical spelling."""
+    """The header as 6 to 11 bytes, in its one canonical spelling."""
     return pack_fields(header_fields(header))
 
 
@@ -151,7 +159,7 @@ def unpack_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, in
     """Read the header at the beginning of data.
 
     Args:
-        data: a whole file, or at least its first 10 bytes.
+        data: a whole file, or at least its first 11 bytes.
         max_pixels: the largest lawful width * height.
 
     Returns:
@@ -160,7 +168,7 @@ def unpack_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, in
     Raises:
         NotWisp: data has another signature.
         Truncated: data ends inside the header.
-        UnsupportedVersion: a format version other than 0, 1 and 2.
+        UnsupportedVersion: a format version that is not known.
         Corrupt: a reserved value, or a spelling that is not the canonical one.
         LimitExceeded: the picture has more than `max_pixels` pixels.
     """
@@ -169,6 +177,8 @@ def unpack_header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, in
     _, model, version, has_chunks, greyscale, scale_exponent, size_class = (value.stored for value in prefix)
     if size_class == len(_SIZE_BITS):
         raise Corrupt("expected a size class of 0, 1 or 2, found the reserved 3; the header is damaged")
+    if version == DETAIL_VERSION:
+        _, offset = unpack_fields((_EXTENDED_VERSION_FIELD,), data, offset)
     sizes, offset = unpack_fields(_SIZE_FIELDS[size_class], data, offset)
     width, height = (value.stored + 1 for value in sizes)
     if model == _EXTENDED:
@@ -201,9 +211,12 @@ def _check_signature_and_version(data: bytes) -> None:
         raise NotWisp(f"expected the signature C7 5x, found {data[:2].hex(' ').upper()}; not a wisp file")
     if len(data) < 3:
         raise Truncated(f"expected a header of at least 6 bytes, found {len(data)}; fetch the file again")
-    version = data[2] >> 6
-    if version > HUFFMAN_VERSION:
+    if data[2] >> 6 < DETAIL_VERSION:
+        return
+    if len(data) < 4:
+        raise Truncated(f"expected a header of at least 7 bytes, found {len(data)}; fetch the file again")
+    if data[3] != DETAIL_VERSION:
         raise UnsupportedVersion(
-            f"expected format version {TABLES_VERSION}, {PRIOR_VERSION} or {HUFFMAN_VERSION}, found {version}; "
+            f"expected a format version from {TABLES_VERSION} to {DETAIL_VERSION}, found {data[3]}; "
             "read the file with a newer wisp"
         )

@@ -1,0 +1,118 @@
+"""Detail: what a picture has beyond all of the model's tokens, as a frame of VP8 behind them (docs/format.md, 5.11).
+
+    original - what the tokens show + 128, cut to 0..255 -> lossy WebP of the size that is left -> its VP8 frame
+
+A model's tokens end at some rate; a larger budget would go unused. libwebp (through Pillow) codes the difference; its
+format is fixed by RFC 6386. What the tokens show may differ by a grey level between machines, and so does the sum, no
+more.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wisp.errors import Corrupt
+
+MIN_ROOM = 64  # bytes; below, a frame of any size would say nothing
+MAX_SIDE = 16383  # of a VP8 frame
+CENTRE = 128
+BEST_QUALITY = 100.0
+HALVINGS = 7  # of the quality, then of the strength
+STRENGTHS = 9
+SHARE_LEFT = 0.002  # of the room may stay unused
+BAND_ROWS = 256
+_RIFF = struct.Struct("<4sI4s4sI")
+_START = b"\x9d\x01\x2a"
+
+
+def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], room: int) -> bytes | None:
+    """A frame of at most `room` bytes; None if there is none, or the picture is too large for one.
+
+    The quality is the highest that fits, by bisection; the next higher one is then tried on a weaker difference, which
+    comes as close to the room as is wanted.
+
+    Args:
+        original_u8, shown_u8: (H, W, 3).
+    """
+    if room < MIN_ROOM or max(original_u8.shape[:2]) > MAX_SIDE:
+        return None
+    enough = int(room * (1 - SHARE_LEFT))
+    best: bytes | None = None
+    whole = _difference(original_u8, shown_u8, 1.0)
+    low, high = -1.0, BEST_QUALITY
+    for quality in (BEST_QUALITY, *[None] * HALVINGS):
+        at = (max(low, 0.0) + high) / 2 if quality is None else quality
+        frame = _encode(whole, at)
+        if len(frame) <= room:
+            low, best = at, frame if best is None or len(frame) > len(best) else best
+            if len(frame) >= enough or at == BEST_QUALITY:
+                return best
+        else:
+            high = at
+    weak, strong = 0.0, 1.0
+    for _ in range(STRENGTHS):
+        strength = (weak + strong) / 2
+        frame = _encode(_difference(original_u8, shown_u8, strength), high)
+        if len(frame) <= room:
+            weak, best = strength, frame if best is None or len(frame) > len(best) else best
+            if len(frame) >= enough:
+                break
+        else:
+            strong = strength
+    return best
+
+
+def add_detail(shown_u8: NDArray[np.uint8], frame: bytes) -> NDArray[np.uint8]:
+    """What the tokens show (H, W, 3) with the difference added.
+
+    Raises:
+        Corrupt: the frame is of another size, or damaged.
+    """
+    height, width = shown_u8.shape[:2]
+    if len(frame) < 10 or frame[0] & 1 or frame[3:6] != _START:
+        raise Corrupt("expected detail as a VP8 key frame, found other bytes; the file is damaged")
+    found = tuple(side & 0x3FFF for side in struct.unpack_from("<HH", frame, 6))
+    if found != (width, height):
+        raise Corrupt(
+            f"expected detail of {width}x{height} pixels, found {found[0]}x{found[1]}; the file is damaged"
+        )
+    padded = frame + b"\0" * (len(frame) % 2)
+    head = _RIFF.pack(b"RIFF", len(padded) + 12, b"WEBP", b"VP8 ", len(frame))
+    try:
+        with Image.open(io.BytesIO(head + padded), formats=["WEBP"]) as opened:
+            difference = np.asarray(opened.convert("RGB"))
+    except Exception as fault:  # Pillow's decoder raises several kinds for damaged data
+        text = " ".join(str(fault).split())
+        raise Corrupt(f"expected detail as a VP8 frame, found: {text}; the file is damaged") from None
+    out = np.empty_like(shown_u8)
+    for top in range(0, height, BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        total = shown_u8[rows].astype(np.int16) + difference[rows] - CENTRE
+        out[rows] = np.clip(total, 0, 255)
+    return out
+
+
+def _difference(
+    original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], strength: float
+) -> NDArray[np.uint8]:
+    out = np.empty_like(original_u8)
+    for top in range(0, len(out), BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        here = original_u8[rows].astype(np.float32) - shown_u8[rows]
+        out[rows] = np.clip(np.rint(strength * here) + CENTRE, 0, 255)
+    return out
+
+
+def _encode(difference_u8: NDArray[np.uint8], quality: float) -> bytes:
+    """The VP8 frame of a WebP file of one frame and nothing else."""
+    buffer = io.BytesIO()
+    Image.fromarray(difference_u8).save(buffer, "WEBP", quality=quality, method=2)
+    data = buffer.getvalue()
+    _, _, _, kind, length = _RIFF.unpack_from(data)
+    assert kind == b"VP8 "
+    return data[_RIFF.size : _RIFF.size + length]

@@ -1,0 +1,51 @@
+"""A byte budget beyond a model's tokens: what they leave goes into detail behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wisp.codecs.detail import write_detail
+from wisp.container import DETAIL_VERSION, Chunk, unpack_file
+from wisp.container.varint import pack_varint
+from wisp.imaging import Picture
+
+if TYPE_CHECKING:
+    from wisp.codecs.token_pyramid import TokenPyramidCodec
+
+LEAST_BPP = 0.1  # of a budget: below, tokens do not come to an end
+LEAST_SHARE = 0.005  # of a budget that may stay unused
+FRAME_BPP = 0.022  # what a frame needs to say something; one that says nothing needs 0.014
+
+Recode = Callable[[int], bytes]
+
+
+def spend_on_detail(
+    codec: TokenPyramidCodec,
+    picture: Picture,
+    data: bytes,
+    budget: int,
+    chunks: Sequence[Chunk],
+    recode: Recode,
+) -> bytes:
+    """The file, with detail where its tokens came to an end before the budget did.
+
+    Args:
+        data: a file at full scale of at most `budget` bytes.
+        recode: such a file for another budget; where what is left would be too little for a frame, tokens make room.
+    """
+    pixels = picture.width * picture.height
+    spare = budget - len(data)
+    can = codec.prior_model is not None and not codec.is_routed and not codec.is_uniform
+    if not can or 8 * budget < LEAST_BPP * pixels or spare <= LEAST_SHARE * budget:
+        return data
+    least = int(FRAME_BPP * pixels / 8)
+    base = data if spare >= least else recode(budget - least)
+    file = unpack_file(base)
+    header = replace(file.header, version=DETAIL_VERSION)
+    pyramid = codec.decode_tokens(file)
+    bare = codec.write_tokens(pyramid, header, chunks)
+    room = budget - len(bare) - len(pack_varint(budget)) + 1
+    detail = write_detail(picture.pixels_u8, codec.synthesise(file, pyramid), room)
+    return data if detail is None else codec.write_tokens(pyramid, header, chunks, detail)
