@@ -216,7 +216,7 @@ def test_runtime_frequencies_follow_the_document(logits: list[int]) -> None:
 
 def test_header_table_lists_the_fields_in_order() -> None:
     rows = re.findall(r"^\| (?:\d[ab]?) \| (\w+) \| ([\d, or]+)", DOCUMENT.split("### 3.2")[0], re.MULTILINE)
-    widest = header_fields(Header(254, 4097, 65_537, greyscale=False, scale_exponent=0, has_chunks=False))
+    widest = header_fields(Header(254, 4097, 65_537, False, 0, False, version=3))
     assert [name for name, _ in rows] == [value.field.name for value in widest]
     for (name, widths), value in zip(rows, widest, strict=True):
         assert str(value.field.num_bits) in re.findall(r"\d+", widths), name

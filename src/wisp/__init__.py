@@ -35,7 +35,8 @@ from wisp.errors import (
 if TYPE_CHECKING:
     from wisp.api import compress, decompress, from_text, open_image, read_info, reconstruct, to_text
     from wisp.packets import packetize, unpacketize
-    from wisp.types import DroppedPacket, ImageInfo, PacketReconstruction, Reconstruction
+    from wisp.sequences import compress_sequence, decompress_sequence, key_frame, read_sequence_info
+    from wisp.types import DroppedPacket, ImageInfo, PacketReconstruction, Reconstruction, SequenceInfo
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ __all__ = [
     "NotWisp",
     "PacketReconstruction",
     "Reconstruction",
+    "SequenceInfo",
     "Truncated",
     "UnknownModel",
     "UnsupportedVersion",
@@ -62,11 +64,15 @@ __all__ = [
     "WispError",
     "__version__",
     "compress",
+    "compress_sequence",
     "decompress",
+    "decompress_sequence",
     "from_text",
+    "key_frame",
     "open_image",
     "packetize",
     "read_info",
+    "read_sequence_info",
     "reconstruct",
     "to_text",
     "unpacketize",
@@ -76,7 +82,8 @@ __all__ = [
 _HOMES = {
     "wisp.api": ("compress", "decompress", "from_text", "open_image", "read_info", "reconstruct", "to_text"),
     "wisp.packets": ("packetize", "unpacketize"),
-    "wisp.types": ("DroppedPacket", "ImageInfo", "PacketReconstruction", "Reconstruction"),
+    "wisp.sequences": ("compress_sequence", "decompress_sequence", "key_frame", "read_sequence_info"),
+    "wisp.types": ("DroppedPacket", "ImageInfo", "PacketReconstruction", "Reconstruction", "SequenceInfo"),
 }
 
 

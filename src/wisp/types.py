@@ -51,6 +51,34 @@ class ImageInfo:
         return rate_bpp(self.num_bytes, self.width, self.height)
 
 
+@dataclass(frozen=True)
+class SequenceInfo:
+    """What a sequence of frames says of itself, read without decoding a pixel.
+
+    Attributes:
+        width, height: of every frame, in pixels.
+        model_number: the model that decodes it.
+        rate: (frames, seconds).
+        num_bytes: the whole sequence.
+        frame_num_bytes: of each frame, in order.
+        keys: numbers of the key frames, rising; the first is 0.
+    """
+
+    width: int
+    height: int
+    model_number: int
+    rate: tuple[int, int]
+    num_bytes: int
+    frame_num_bytes: tuple[int, ...]
+    keys: tuple[int, ...]
+
+    @property
+    def rate_kbps(self) -> float:
+        """Thousands of bits a second, at the frame rate that is written down."""
+        frames, seconds = self.rate
+        return 8 * self.num_bytes / len(self.frame_num_bytes) * frames / seconds / 1000
+
+
 class Fill(StrEnum):
     """What is shown where nothing was sent."""
 

@@ -18,6 +18,7 @@ from wisp.cli.batch import Job, plan_jobs, run_jobs
 from wisp.cli.console import say
 from wisp.cli.files import STREAM, armoured, check_output, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
+from wisp.cli.sequences import compress_frames, makes_sequence, refuse_for_frames
 from wisp.codecs.by_hand import make_granularity, refuse_company
 from wisp.errors import UsageError
 from wisp.imaging import Picture, format_of
@@ -91,6 +92,18 @@ def compress_command(
             "--huffman", help="Code tokens by the model's Huffman code, as Control-GIC was published."
         ),
     ] = False,
+    fps: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE", help="Frames a second of a .wisps sequence (default: the video's, or 25)."
+        ),
+    ] = None,
+    key_every: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Of a .wisps sequence: at least every so many frames a key frame (24)."
+        ),
+    ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="Write letters and digits that can be pasted.")
     ] = False,
@@ -101,9 +114,27 @@ def compress_command(
     """Compress pictures to wisp files.
 
     One picture goes to OUT, or beside itself with the suffix .wisp if OUT is left out. Several go into a
-    directory. Give one of --size, --bpp and --quality, or none for quality 50; or choose the granularity
-    yourself by --ratios or --grain-map, from which the size follows.
+    directory. Into an OUT that ends in .wisps go a folder of frames, pictures in order, or a video. Give one of
+    --size, --bpp and --quality, or none for quality 50; or choose the granularity yourself by --ratios or
+    --grain-map, from which the size follows.
     """
+    if makes_sequence(paths):
+        refuse_for_frames(
+            bpp=bpp, roi=roi, ratios=ratios, grain_map=grain_map, keep=keep, huffman=huffman, text=text
+        )
+        return compress_frames(
+            paths,
+            size=size,
+            quality=quality,
+            fps=fps,
+            key_every=key_every,
+            model=model,
+            threads=threads,
+            force=force,
+            quiet=quiet,
+        )
+    if fps is not None or key_every is not None:
+        raise UsageError("expected --fps and --key-every with an output that ends in .wisps, found another")
     shares = None if ratios is None else parse_ratios(ratios)
     _refuse_company(
         shares, grain_map, size=size, bpp=bpp, quality=quality, roi=roi, keep=_parse_keep(keep or [])[1]

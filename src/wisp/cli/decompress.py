@@ -13,6 +13,7 @@ from wisp.cli.batch import Job, plan_jobs, run_jobs
 from wisp.cli.console import say
 from wisp.cli.files import STREAM, check_output, naming, read_wisp, same_file, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
+from wisp.cli.sequences import decompress_frames, reads_sequence
 from wisp.codecs.generation import make_generation
 from wisp.errors import UsageError
 from wisp.imaging import encode_picture, format_of
@@ -71,6 +72,9 @@ def decompress_command(
         str | None,
         typer.Option(metavar="MAP", help="Also write how much of each region was received, white for all."),
     ] = None,
+    first: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Of a .wisps sequence: the first frame to write.")
+    ] = None,
     model: ModelOption = None,
     threads: ThreadsOption = None,
     force: ForceOption = False,
@@ -79,8 +83,13 @@ def decompress_command(
     """Decompress wisp files to pictures.
 
     One file goes to OUT, whose suffix says the format, or beside itself as PNG if OUT is left out. Several go
-    into a directory. Text that `compress --text` wrote is read as well.
+    into a directory. A .wisps sequence goes into a directory of numbered frames, or a video. Text that
+    `compress --text` wrote is read as well.
     """
+    if reads_sequence(paths):
+        return decompress_frames(paths, first=first, model=model, threads=threads, force=force, quiet=quiet)
+    if first is not None:
+        raise UsageError("expected --first with a .wisps sequence, found other files; leave it out")
     options = _generation(fill, seed=seed, temperature=temperature, top_p=top_p, fill_depth=fill_depth)
     if format is not None:
         _check_format(format)

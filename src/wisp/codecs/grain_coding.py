@@ -48,20 +48,26 @@ class MapCoder:
         self.bits = (TOTAL_BITS - np.log2(flat.astype(np.float64))).reshape(count + 1, count + 1, count)
 
     def write(self, encoder: RangeEncoder, grain_map: NDArray[np.uint8]) -> None:
-        """Append the depths (rows, columns), 1..N."""
+        """Append the depths (rows, columns), 1..N; a depth of 0 is left out, for whoever reads with the same mask."""
         padded = np.pad(grain_map.astype(np.intp), ((1, 0), (1, 0)))
-        rows = self._rows[padded[1:, :-1].ravel(), padded[:-1, 1:].ravel()]
-        symbols = grain_map.ravel().astype(np.intp) - 1
+        coded = grain_map > 0
+        rows = self._rows[padded[1:, :-1][coded], padded[:-1, 1:][coded]]
+        symbols = grain_map[coded].astype(np.intp) - 1
         every = np.arange(len(symbols))
         starts = rows[every, symbols]
         encoder.encode(starts.tolist(), (rows[every, symbols + 1] - starts).tolist())
 
-    def read(self, decoder: RangeDecoder, shape: PyramidShape) -> NDArray[np.uint8]:
-        """The depths, 1..N."""
+    def read(
+        self, decoder: RangeDecoder, shape: PyramidShape, coded: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.uint8]:
+        """The depths, 1..N; where `coded` (rows, columns) is false none was written, and it is 0."""
         padded = np.zeros((shape.rows + 1, shape.columns + 1), np.uint8)
         for row in range(1, shape.rows + 1):
             left = 0
             for column in range(1, shape.columns + 1):
+                if coded is not None and not coded[row - 1, column - 1]:
+                    left = 0
+                    continue
                 rows = self._rows[left, padded[row - 1, column]][None]
                 left = int(decoder.decode(rows)[0]) + 1
                 padded[row, column] = left

@@ -47,6 +47,11 @@ class PriorEntropyModel:
         """The payload of a pyramid; as PyramidEntropyModel.write."""
         encoder = RangeEncoder()
         self.tables.grain.write(encoder, pyramid.grain_map)
+        self.write_tokens(encoder, pyramid)
+        return Payload(encoder.finish(), checked_bytes(pyramid))
+
+    def write_tokens(self, encoder: RangeEncoder, pyramid: TokenPyramid) -> None:
+        """Append the tokens that the grain map sends."""
 
         def exchange(
             freqs: NDArray[np.uint32], place: int, turn: NDArray[np.bool_], part: slice
@@ -59,16 +64,18 @@ class PriorEntropyModel:
             encoder.encode(starts.tolist(), freqs[np.arange(len(chosen)), chosen].tolist())
             return tokens
 
-        copy = empty_pyramid(pyramid.shape, pyramid.grain_map)
-        self.walk(copy, exchange)
-        return Payload(encoder.finish(), checked_bytes(copy))
+        self.walk(empty_pyramid(pyramid.shape, pyramid.grain_map), exchange)
 
     def read(self, data: bytes, shape: PyramidShape) -> tuple[TokenPyramid, int, tuple[bytes, ...]]:
         """Decode a payload; as PyramidEntropyModel.read."""
         decoder = RangeDecoder(data)
         pyramid = empty_pyramid(shape, self.tables.grain.read(decoder, shape))
-        self.walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
+        self.read_tokens(decoder, pyramid)
         return pyramid, decoder.finish(), checked_bytes(pyramid)
+
+    def read_tokens(self, decoder: RangeDecoder, pyramid: TokenPyramid) -> None:
+        """Fill in the tokens that the grain map sends."""
+        self.walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
 
     def place_bits(self, pyramid: TokenPyramid) -> NDArray[np.float64]:
         """(N,) ideal bits of the sent tokens of every place, without the grain map."""

@@ -123,8 +123,12 @@ class PyramidEntropyModel:
     def write(self, pyramid: TokenPyramid) -> Payload:
         """The payload of a pyramid whose grain map is at least 1 everywhere, or that of a uniform grain."""
         encoder = RangeEncoder()
-        checked = [pyramid.grain_map.tobytes()]
         self.grain.write(encoder, pyramid.grain_map)
+        self.write_tokens(encoder, pyramid)
+        return Payload(encoder.finish(), checked_bytes(pyramid))
+
+    def write_tokens(self, encoder: RangeEncoder, pyramid: TokenPyramid) -> None:
+        """Append the tokens that the grain map sends."""
         for place, level, group in pyramid.shape.order():
             mask = pyramid.sent(place, level)
             if not mask.any():
@@ -133,8 +137,6 @@ class PyramidEntropyModel:
             values = self._values(pyramid, place, level, mask)
             begins, widths = self.places[place].intervals(tokens, values)
             encoder.encode(begins.tolist(), widths.tolist())
-            checked.append(tokens.tobytes())
-        return Payload(encoder.finish(), tuple(checked))
 
     def read(self, data: bytes, shape: PyramidShape) -> tuple[TokenPyramid, int, tuple[bytes, ...]]:
         """Decode a payload; `data` is the payload and whatever follows it.
@@ -147,8 +149,12 @@ class PyramidEntropyModel:
         """
         decoder = RangeDecoder(data)
         pyramid = empty_pyramid(shape, self.grain.read(decoder, shape))
-        self.walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
+        self.read_tokens(decoder, pyramid)
         return pyramid, decoder.finish(), checked_bytes(pyramid)
+
+    def read_tokens(self, decoder: RangeDecoder, pyramid: TokenPyramid) -> None:
+        """Fill in the tokens that the grain map sends."""
+        self.walk(pyramid, lambda freqs, *_: decoder.decode(cumulatives(freqs)))
 
     def walk(self, pyramid: TokenPyramid, exchange: Exchange) -> None:
         """Visit every sent token in coding order; `exchange` turns frequencies into tokens, which are filled in."""

@@ -47,6 +47,11 @@ QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on o
 QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
 
 
+def lmbda_of_quality(quality: float) -> float:
+    """0..100 -> what a bit costs, in weighted squared error; nothing at 100."""
+    return 0.0 if quality >= 100 else QUALITY_LMBDA_AT_50 * 10 ** ((50 - quality) / QUALITY_DECADE)
+
+
 class TokenPyramidCodec(BundleEntropy):
     """Runs one bundle. Holds no state but the loaded model; safe to share between threads."""
 
@@ -197,12 +202,8 @@ class TokenPyramidCodec(BundleEntropy):
 
     def _choose(self, proposal: Proposal, target: Target) -> NDArray[np.uint8]:
         assert target.quality is not None
-        if target.quality >= 100:
-            lmbda = 0.0
-        else:
-            lmbda = QUALITY_LMBDA_AT_50 * 10 ** ((50 - target.quality) / QUALITY_DECADE)
         demand = self._steps(proposal.demand)
-        return choose_depths(demand, demand.cumulative_bits(), lmbda)
+        return choose_depths(demand, demand.cumulative_bits(), lmbda_of_quality(target.quality))
 
     def _steps(self, demand: Demand) -> Demand:
         """Bits of groups -> bits of the steps from one depth of the grain map to the next."""

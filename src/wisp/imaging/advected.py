@@ -1,0 +1,138 @@
+"""A picture that moves: every pixel knows where it was last seen fresh, and is fetched from there.
+
+Moving pixels from frame to frame would blur them a little each time. Here *places* move: a pixel of a frame has a
+source, the frame in which it was synthesised, and a place in it in sixteenths of a pixel; vectors change the places,
+and pixels are interpolated once, from the source. All numbers are whole, so equal sources and vectors give equal pixels
+everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.imaging.motion import BLOCK, Vectors
+
+UNIT = 16  # of a pixel
+ALIKE = 6  # half pixels: vectors of neighbouring blocks that differ by no more belong to one motion
+_CUBIC_BITS = 7
+
+
+@dataclass(frozen=True, eq=False)
+class Advected:
+    """A frame as places in earlier ones.
+
+    Attributes:
+        sources: frames (H, W, 3) uint8.
+        index: (H, W) uint16, the source of each pixel.
+        places: (H, W, 2) int32, down and right in that source, in sixteenths of a pixel.
+    """
+
+    sources: tuple[NDArray[np.uint8], ...]
+    index: NDArray[np.uint16]
+    places: NDArray[np.int32]
+
+    def move(self, vectors: Vectors) -> Advected:
+        """The next frame, by the vectors of its blocks (rows, columns, 2) in half pixels into this one."""
+        height, width = self.index.shape
+        wanted = UNIT * _identity(height, width) + _dense(vectors, height, width)
+        limits = np.array([height - 1, width - 1], np.int32)
+        near = np.clip((wanted + UNIT // 2) // UNIT, 0, limits)
+        rows, columns = near[..., 0], near[..., 1]
+        places = self.places[rows, columns] + np.clip(wanted - UNIT * near, -UNIT // 2, UNIT // 2)
+        return Advected(self.sources, self.index[rows, columns], np.clip(places, 0, UNIT * limits))
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8: every pixel fetched from its source."""
+        out = np.empty((*self.index.shape, 3), np.uint8)
+        for number in np.unique(self.index):
+            mask = self.index == number
+            out[mask] = _fetch(self.sources[number], self.places[mask])
+        return out
+
+    def renew(self, shown_u8: NDArray[np.uint8], fresh: NDArray[np.bool_]) -> Advected:
+        """The same frame with the pixels `fresh` (H, W) taken from what is shown; sources without pixels go."""
+        height, width = self.index.shape
+        index = np.where(fresh, len(self.sources), self.index)
+        places = np.where(fresh[..., None], UNIT * _identity(height, width), self.places).astype(np.int32)
+        used, index = np.unique(index, return_inverse=True)
+        every = (*self.sources, shown_u8)
+        kept = tuple(every[number] for number in used)
+        return Advected(kept, index.reshape(height, width).astype(np.uint16), places)
+
+
+def still(frame_u8: NDArray[np.uint8]) -> Advected:
+    """A frame that is its own source."""
+    height, width = frame_u8.shape[:2]
+    return Advected((frame_u8,), np.zeros((height, width), np.uint16), UNIT * _identity(height, width))
+
+
+def _identity(height: int, width: int) -> NDArray[np.int32]:
+    """(H, W, 2): the place of every pixel."""
+    places = np.empty((height, width, 2), np.int32)
+    places[..., 0], places[..., 1] = np.arange(height)[:, None], np.arange(width)
+    return places
+
+
+def _dense(vectors: Vectors, height: int, width: int) -> NDArray[np.int32]:
+    """(H, W, 2) sixteenths of a pixel: between block centres the mean of the nearest vectors that are like its own."""
+    rows, columns = vectors.shape[:2]
+    down, right = np.arange(height), np.arange(width)
+    own = vectors[(down // BLOCK)[:, None], (right // BLOCK)[None]].astype(np.int32)
+    total, weights = np.zeros_like(own), np.zeros((height, width, 1), np.int32)
+    for near_y in (0, 1):
+        block_y, weight_y = _near(down, rows, near_y)
+        for near_x in (0, 1):
+            block_x, weight_x = _near(right, columns, near_x)
+            vector = vectors[block_y[:, None], block_x[None]].astype(np.int32)
+            alike = (np.abs(vector - own).max(-1) <= ALIKE)[..., None]
+            weight = (weight_y[:, None] * weight_x[None])[..., None] * alike
+            total += weight * vector
+            weights += weight
+    return (UNIT // 2 * total + weights // 2) // weights
+
+
+def _near(places: NDArray[np.intp], count: int, which: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """For each pixel of an axis one of the two blocks with the nearest centres, and its weight of 2 * BLOCK."""
+    doubled = 2 * places + 1 - BLOCK  # distance to the first centre, in half pixels
+    block, rest = doubled // (2 * BLOCK), doubled % (2 * BLOCK)
+    weight = rest if which else 2 * BLOCK - rest
+    return np.clip(block + which, 0, count - 1).astype(np.intp), weight.astype(np.int32)
+
+
+def _fetch(source_u8: NDArray[np.uint8], places: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """(n, 3) pixels at (n, 2) places: cubic interpolation (Keys 1981, a = -1/2) in whole numbers."""
+    height, width = source_u8.shape[:2]
+    whole, part = places // UNIT, places % UNIT
+    taps = _cubic_taps()
+    total = np.zeros((len(places), 3), np.int32)
+    for y in range(4):
+        row = np.clip(whole[:, 0] + y - 1, 0, height - 1)
+        line = np.zeros_like(total)
+        for x in range(4):
+            column = np.clip(whole[:, 1] + x - 1, 0, width - 1)
+            line += source_u8[row, column] * taps[part[:, 1], x][:, None]
+        total += line * taps[part[:, 0], y][:, None]
+    half = 1 << (2 * _CUBIC_BITS - 1)
+    found: NDArray[np.uint8] = np.clip((total + half) >> 2 * _CUBIC_BITS, 0, 255).astype(np.uint8)
+    return found
+
+
+def _cubic_taps() -> NDArray[np.int32]:
+    """(16, 4) weights in 1/128 of the four pixels around each sixteenth; rows sum to 128."""
+    t = np.arange(UNIT)
+    cube, square, line = t**3, t**2 * UNIT, t * UNIT**2
+    exact = np.stack(
+        [
+            -cube + 2 * square - line,
+            3 * cube - 5 * square + 2 * UNIT**3,
+            -3 * cube + 4 * square + line,
+            cube - square,
+        ]
+    )
+    scale = 2 * UNIT**3 // (1 << _CUBIC_BITS)
+    taps = ((exact + scale // 2) // scale).T.astype(np.int32)
+    taps[:, 1] += (1 << _CUBIC_BITS) - taps.sum(1)
+    return taps
