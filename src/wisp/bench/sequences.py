@@ -1,0 +1,163 @@
+"""Clips as sequences, as independent frames, and by x264 and AV1: bytes against quality.
+
+    wisp bench sequences --clips DIR --weights DIR --out results/sequences
+
+Every folder under DIR is a clip. Each codec codes it at several settings; scores are means over the frames. What a
+sequence saves is read at equal LPIPS, between the settings, for every clip. x264 and AV1 count without a container.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import wisp
+from wisp.bench.metrics.panel import MetricPanel, Reference
+from wisp.bench.picture_rows import PictureRows, identity_of
+from wisp.bench.pictures import picture_hash, picture_paths, read_picture
+from wisp.bench.pq_mim_rows import model_version
+from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.sequences_table import summary
+from wisp.codecs import codec_for_model
+from wisp.errors import UsageError, WispError
+
+METRICS = "lpips_squeeze,feature_distance,psnr_db"
+QUALITIES = "0,15,30,45,60"
+CRFS = {"x264": (30, 36, 42, 48, 51), "av1": (40, 48, 55, 60, 63)}
+ENCODERS = {
+    "x264": ("libx264", "h264", {"preset": "slow"}),
+    "av1": ("libsvtav1", "obu", {"preset": "4"}),
+}
+
+
+@dataclass(frozen=True)
+class SequenceRow:
+    """One clip by one codec at one setting; columns as in results/FIELDS.md."""
+
+    codec: str
+    setting: float
+    num_bytes: int
+    num_keys: int | None
+    scores: dict[str, float | None]
+
+
+COLUMNS = tuple(SequenceRow.__dataclass_fields__)
+
+
+def measure(
+    frames: Sequence[Image.Image],
+    references: Sequence[Reference],
+    qualities: Sequence[float],
+    model: str,
+    threads: int | None,
+    peers: Sequence[str],
+) -> Iterator[SequenceRow]:
+    """Rows of one clip."""
+    for quality in qualities:
+        files = [wisp.compress(frame, quality=quality, model=model, threads=threads) for frame in frames]
+        shown = [wisp.decompress(data, model=model, threads=threads) for data in files]
+        yield SequenceRow("frames", quality, sum(map(len, files)), len(files), _scores(references, shown))
+        data = wisp.compress_sequence(frames, quality=quality, model=model, threads=threads)
+        shown = list(wisp.decompress_sequence(data, model=model, threads=threads))
+        keys = len(wisp.read_sequence_info(data).keys)
+        yield SequenceRow("sequence", quality, len(data), keys, _scores(references, shown))
+    for peer in peers:
+        for crf in CRFS[peer]:
+            num_bytes, shown = _by_peer(peer, crf, frames)
+            yield SequenceRow(peer, crf, num_bytes, None, _scores(references, shown))
+
+
+def _by_peer(peer: str, crf: int, frames: Sequence[Image.Image]) -> tuple[int, list[Image.Image]]:
+    """Bytes of the elementary stream, and its frames; 4:2:0, one group of pictures."""
+    import av
+
+    name, container_format, options = ENCODERS[peer]
+    stream_of = io.BytesIO()
+    with av.open(stream_of, "w", format=container_format) as container:
+        stream: Any = container.add_stream(name, rate=25, options={**options, "crf": str(crf), "g": "300"})
+        stream.width, stream.height = frames[0].size
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_image(frame)))
+        container.mux(stream.encode())
+    data = stream_of.getvalue()
+    with av.open(io.BytesIO(data), "r", format=container_format) as opened:
+        shown = [frame.to_image() for frame in opened.decode(video=0)]
+    return len(data), shown
+
+
+def _scores(references: Sequence[Reference], shown: Sequence[Image.Image]) -> dict[str, float | None]:
+    found = [reference.compare(image) for reference, image in zip(references, shown, strict=True)]
+    return {name: _mean([scores[name] for scores in found]) for name in found[0]}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="wisp bench sequences", description="clips against their frames")
+    parser.add_argument("--clips", type=Path, required=True, help="folder of folders of frames")
+    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--model", default="wisp_small", help="a model: a name, or a bundle's folder")
+    parser.add_argument("--qualities", default=QUALITIES, help="0 to 100, with commas between")
+    parser.add_argument("--peers", default="x264,av1", help="of x264 and av1; - for none")
+    parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
+    parser.add_argument("--frames", type=int, default=20, help="of each clip, the first so many")
+    parser.add_argument("--threads", type=int, help="threads of the networks")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; 0 when everything was measured, 1 on an error."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    options = _parser().parse_args(arguments)
+    code = checkout()
+    try:
+        qualities = [float(part) for part in options.qualities.split(",")]
+        peers = [] if options.peers == "-" else options.peers.split(",")
+        if not set(peers) <= set(CRFS):
+            raise UsageError(f"--peers: expected x264, av1 or -, found {options.peers!r}")
+        codec = codec_for_model(options.model, options.threads)
+        folders = sorted(path for path in options.clips.iterdir() if path.is_dir())
+        require_place(options.out)
+        panel = MetricPanel(options.weights, options.metrics.split(","))
+        if not panel.metrics:
+            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        version = model_version(codec)
+        key = identity_of(version, qualities, peers, options.frames, panel.version, wisp.__version__)
+        store = PictureRows(options.out / "rows.jsonl", key)
+        for folder in folders:
+            frames = [read_picture(path) for path in picture_paths(folder)[: options.frames]]
+            digest = identity_of(*map(picture_hash, frames))
+            if not store.has(folder.name, digest):
+                references = [panel.reference(frame) for frame in frames]
+                model = str(codec.bundle.folder)
+                rows = measure(frames, references, qualities, model, options.threads, peers)
+                store.add(folder.name, digest, [asdict(row) for row in rows])
+            note(f"{folder.name}: done")
+    except (WispError, OSError, ValueError) as fault:
+        print(f"sequences: {fault}", file=sys.stderr)
+        return 1
+    found = store.of([folder.name for folder in folders], COLUMNS)
+    page = summary(found, [metric.name for metric in panel.metrics], options.frames)
+    write_text(options.out / "summary.md", page)
+    metrics = {metric.name: metric.version for metric in panel.metrics}
+    record = meta("wisp.bench.sequences", arguments, code, metrics=metrics, unavailable=panel.unavailable)
+    write_json(options.out / "meta.json", {**record, "models": {codec.bundle.config.name: version}})
+    print(page)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,288 @@
+"""Sequences: motion in whole numbers, frames that move the one before, seeking, sizes, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_runner import assert_one_line_error, run_cli
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+import wisp
+from wisp.codecs import codec_for_model
+from wisp.codecs.moved_frame import MovedFrame, read_frame, show_frame, write_frame
+from wisp.codecs.pyramid_networks import analyse
+from wisp.container import Header
+from wisp.container.sequence import pack_sequence, unpack_sequence
+from wisp.errors import BudgetError, Corrupt, ImageError, Truncated, UsageError
+from wisp.imaging.advected import Advected, _cubic_taps, still
+from wisp.imaging.motion import BLOCK, MAX_VECTOR, grid, search
+from wisp.train.verify import example_picture
+
+SIZE = (72, 100)  # no multiples of blocks and regions
+
+
+def noise(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Smooth noise (height, width, 3): every place looks different."""
+    random = (
+        np.random.default_rng(seed).integers(0, 256, (height // 4 + 2, width // 4 + 2, 3)).astype(np.uint8)
+    )
+    image = Image.fromarray(random).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(image)
+
+
+@pytest.fixture(scope="module")
+def clip() -> list[NDArray[np.uint8]]:
+    """Six frames of a picture that moves to the left, the last of another scene."""
+    wide = example_picture(SIZE[0], SIZE[1] + 40)
+    frames = [wide[:, 3 * number : 3 * number + SIZE[1]].copy() for number in range(5)]
+    return [*frames, noise(*SIZE)]
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (3, -5), (-8, 12), (16, 20)])
+def test_motion_is_found(down: int, right: int) -> None:
+    big = noise(160, 192)
+    before, now = big[32:128, 32:160], big[32 + down : 128 + down, 32 + right : 160 + right]
+    vectors = search(before, now)
+    inner = vectors[2:-2, 2:-2].reshape(-1, 2)
+    assert (inner == (2 * down, 2 * right)).mean() > 0.9
+    assert np.abs(vectors).max() <= MAX_VECTOR
+
+
+def test_whole_pixels_are_moved_without_loss() -> None:
+    frame = noise(*SIZE)
+    vectors = np.full((*grid(*SIZE), 2), (2 * 4, 2 * -6), np.int16)
+    moved = still(frame).move(vectors).move(vectors)
+    assert np.array_equal(moved.pixels()[:-8, 12:], frame[8:, :-12])
+
+
+def test_fractions_add_up_and_pixels_are_interpolated_once() -> None:
+    """Four times half a pixel is two whole ones, without any blur."""
+    frame = noise(*SIZE)
+    moved = still(frame)
+    for _ in range(4):
+        moved = moved.move(np.full((*grid(*SIZE), 2), (1, 0), np.int16))
+    assert np.array_equal(moved.pixels()[:-2], frame[2:])
+    half = still(frame).move(np.full((*grid(*SIZE), 2), (1, 0), np.int16)).pixels()
+    assert not np.array_equal(half, frame)
+
+
+def test_the_cubic_taps() -> None:
+    taps = _cubic_taps()
+    assert taps.shape == (16, 4)
+    assert (taps.sum(1) == 128).all()
+    assert taps[0].tolist() == [0, 128, 0, 0]
+    assert taps[8].tolist() == [-8, 72, 72, -8]
+    assert (
+        np.array_equal(taps[1:], taps[1:][::-1, ::-1]) or np.abs(taps[1:] - taps[1:][::-1, ::-1]).max() <= 1
+    )
+
+
+@given(st.integers(0, 1 << 30))
+def test_any_vectors_give_pixels_of_the_sources(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    frame = np.full((40, 50, 3), 77, np.uint8)
+    state: Advected = still(frame)
+    for _ in range(3):
+        vectors = random.integers(-MAX_VECTOR, MAX_VECTOR + 1, (*grid(40, 50), 2)).astype(np.int16)
+        state = state.move(vectors)
+        assert (state.pixels() == 77).all()
+        fresh = random.random((40, 50)) < 0.3
+        state = state.renew(np.full_like(frame, 77), fresh)
+        assert len(state.sources) <= 4
+        assert state.index.max() < len(state.sources)
+
+
+def moved_frame(model: Path, seed: int) -> tuple[Header, MovedFrame]:
+    """A frame of random vectors, depths and tokens."""
+    random = np.random.default_rng(seed)
+    codec = codec_for_model(model)
+    tokens = analyse(codec.bundle, example_picture(*SIZE)).tokens
+    depths = random.integers(1, tokens.shape.num_groups + 1, tokens.grain_map.shape)
+    coded = random.random(depths.shape) < random.random()
+    blocks = grid(*SIZE)
+    vectors = random.integers(-20, 21, (*blocks, 2)).astype(np.int16)
+    vectors[coded.repeat(2, 0).repeat(2, 1)[: blocks[0], : blocks[1]]] = 0
+    tokens = replace(tokens, grain_map=np.where(coded, depths, 0).astype(np.uint8)).cut_to_map()
+    header = Header(0, SIZE[1], SIZE[0], greyscale=False, scale_exponent=0, has_chunks=False)
+    return header, MovedFrame(vectors, tokens)
+
+
+@given(st.integers(0, 1 << 30))
+def test_frames_come_back(prior_model: Path, seed: int) -> None:
+    codec = codec_for_model(prior_model)
+    header, frame = moved_frame(prior_model, seed)
+    found = read_frame(codec, header, write_frame(codec, header, frame))
+    assert found.tokens == frame.tokens
+    assert np.array_equal(found.vectors, frame.vectors)
+
+
+def test_every_cut_and_changed_byte_of_a_frame(prior_model: Path) -> None:
+    codec = codec_for_model(prior_model)
+    header, frame = moved_frame(prior_model, 5)
+    data = write_frame(codec, header, frame)
+    random = np.random.default_rng(1)
+    for end in range(len(data)):
+        with pytest.raises((Truncated, Corrupt)):
+            read_frame(codec, header, data[:end])
+    for place in range(len(data)):
+        changed = bytearray(data)
+        changed[place] ^= int(random.integers(1, 256))
+        with pytest.raises((Truncated, Corrupt)):
+            read_frame(codec, header, bytes(changed))
+    with pytest.raises(Corrupt):
+        read_frame(codec, header, data + b"\0")
+
+
+def test_coded_regions_fade_into_moved_ones(prior_model: Path) -> None:
+    codec = codec_for_model(prior_model)
+    before = example_picture(*SIZE)
+    tokens = analyse(codec.bundle, example_picture(*SIZE, seed=9)).tokens
+    grain = np.zeros_like(tokens.grain_map)
+    grain[1, 1] = tokens.shape.num_groups
+    frame = MovedFrame(np.zeros((*grid(*SIZE), 2), np.int16), replace(tokens, grain_map=grain).cut_to_map())
+    shown, state = show_frame(codec, still(before), frame)
+    changed = (shown != before).any(-1)
+    assert changed[32:64, 32:64].mean() > 0.9
+    changed[24:72, 24:72] = False
+    assert not changed.any()
+    assert len(state.sources) == 2
+
+
+def test_a_sequence_costs_less_than_its_frames_and_looks_like_them(
+    prior_model: Path, clip: list[NDArray[np.uint8]]
+) -> None:
+    data = wisp.compress_sequence(clip, quality=60, model=prior_model)
+    assert data == wisp.compress_sequence(clip, quality=60, model=prior_model, threads=2)
+    info = wisp.read_sequence_info(data)
+    assert (info.width, info.height, info.rate) == (SIZE[1], SIZE[0], (25, 1))
+    assert len(info.frame_num_bytes) == len(clip)
+    assert info.keys[0] == 0
+    assert 5 in info.keys  # the cut
+    alone = [wisp.compress(frame, quality=60, model=prior_model) for frame in clip]
+    assert len(data) < 0.8 * sum(map(len, alone))
+    shown = list(wisp.decompress_sequence(data, model=prior_model))
+    assert [image.size for image in shown] == [(SIZE[1], SIZE[0])] * len(clip)
+    errors = [np.square(np.asarray(s).astype(float) - f).mean() for s, f in zip(shown, clip, strict=True)]
+    single = [
+        np.square(np.asarray(wisp.decompress(d, model=prior_model)).astype(float) - f).mean()
+        for d, f in zip(alone, clip, strict=True)
+    ]
+    assert np.mean(errors) < 1.6 * np.mean(single)
+
+
+def test_any_key_frame_decodes_alone_and_any_frame_can_be_sought(
+    prior_model: Path, clip: list[NDArray[np.uint8]]
+) -> None:
+    data = wisp.compress_sequence(clip, quality=50, key_every=2, rate=(30000, 1001), model=prior_model)
+    info = wisp.read_sequence_info(data)
+    assert set(info.keys) >= {0, 2, 4}
+    assert info.rate == (30000, 1001)
+    whole = [np.asarray(image) for image in wisp.decompress_sequence(data, model=prior_model)]
+    for key in info.keys:
+        alone = wisp.decompress(wisp.key_frame(data, key), model=prior_model)
+        assert np.array_equal(np.asarray(alone), whole[key])
+    for first in range(len(clip)):
+        (sought,) = wisp.decompress_sequence(data, first=first, count=1, model=prior_model)
+        assert np.array_equal(np.asarray(sought), whole[first])
+    with pytest.raises(UsageError, match="key frame"):
+        wisp.key_frame(data, 1)
+    # a damaged frame is found, and the key frames behind it still decode
+    sequence = unpack_sequence(data)
+    broken = [replace(f, data=b"\0" * len(f.data)) if n == 1 else f for n, f in enumerate(sequence.frames)]
+    damaged = pack_sequence(broken, sequence.rate)
+    with pytest.raises((Corrupt, Truncated)):
+        list(wisp.decompress_sequence(damaged, model=prior_model))
+    later = list(wisp.decompress_sequence(damaged, first=2, model=prior_model))
+    assert np.array_equal(np.asarray(later[0]), whole[2])
+
+
+def test_a_size_is_kept(prior_model: Path, clip: list[NDArray[np.uint8]]) -> None:
+    middle = len(wisp.compress_sequence(clip[:3], quality=50, model=prior_model))
+    seen: list[tuple[int, int]] = []
+    data = wisp.compress_sequence(
+        clip[:3], size=middle, model=prior_model, progress=lambda done, count: seen.append((done, count))
+    )
+    assert 0.7 * middle <= len(data) <= middle
+    assert seen[-1][0] == seen[-1][1]
+    with pytest.raises(BudgetError) as caught:
+        wisp.compress_sequence(clip[:3], size=40, model=prior_model)
+    least = caught.value.smallest_num_bytes
+    assert len(wisp.compress_sequence(clip[:3], size=least, model=prior_model)) == least
+
+
+def test_grey_frames_stay_grey(prior_model: Path, clip: list[NDArray[np.uint8]]) -> None:
+    data = wisp.compress_sequence([frame[..., 1] for frame in clip[:2]], model=prior_model)
+    assert [image.mode for image in wisp.decompress_sequence(data, model=prior_model)] == ["L", "L"]
+
+
+def test_what_is_refused(prior_model: Path, uniform_model: Path, clip: list[NDArray[np.uint8]]) -> None:
+    with pytest.raises(UsageError, match="at least one frame"):
+        wisp.compress_sequence([], model=prior_model)
+    with pytest.raises(ImageError, match="one size"):
+        wisp.compress_sequence([clip[0], clip[1][:-1]], model=prior_model)
+    with pytest.raises(UsageError, match="grain map"):
+        wisp.compress_sequence(clip[:1], model=uniform_model)
+    with pytest.raises(UsageError, match="both"):
+        wisp.compress_sequence(clip[:1], size=100, quality=3, model=prior_model)
+    for wrong in ({"key_every": 0}, {"key_every": True}, {"rate": (0, 1)}, {"rate": 25}, {"quality": 101}):
+        with pytest.raises(UsageError):
+            wisp.compress_sequence(clip[:1], model=prior_model, **wrong)
+    data = wisp.compress_sequence(clip[:2], model=prior_model)
+    for wrong in ({"first": 2}, {"first": -1}, {"count": 3}):
+        with pytest.raises(UsageError):
+            wisp.decompress_sequence(data, model=prior_model, **wrong)
+    with pytest.raises(UsageError, match="bytes of a wisp sequence"):
+        wisp.read_sequence_info("clip.wisps")  # type: ignore[arg-type]
+
+
+def test_on_the_command_line(prior_model: Path, clip: list[NDArray[np.uint8]], tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number, frame in enumerate(clip[:3]):
+        Image.fromarray(frame).save(frames / f"{number:03d}.png")
+    target = tmp_path / "clip.wisps"
+    made = run_cli("compress", frames, target, "--quality", 40, "--fps", "29.97", "--model", prior_model)
+    assert made.code == 0
+    assert "3 frames of 100x72" in made.err
+    data = target.read_bytes()
+    pictures = [Image.fromarray(frame) for frame in clip[:3]]
+    assert data == wisp.compress_sequence(pictures, quality=40, rate=(2997, 100), model=prior_model)
+    shown = tmp_path / "shown"
+    assert run_cli("decompress", target, shown, "--first", 1, "--model", prior_model).code == 0
+    assert sorted(path.name for path in shown.iterdir()) == ["00001.png", "00002.png"]
+    wanted = list(wisp.decompress_sequence(data, model=prior_model))
+    with Image.open(shown / "00002.png") as image:
+        assert np.array_equal(np.asarray(image), np.asarray(wanted[2]))
+    assert_one_line_error(run_cli("decompress", target, shown, "--model", prior_model), 2, "empty place")
+    assert_one_line_error(run_cli("compress", frames, target), 2, "clip.wisps")
+    assert_one_line_error(run_cli("compress", frames, tmp_path / "b.wisps", "--bpp", 1), 2, "--bpp")
+    assert_one_line_error(run_cli("compress", frames, tmp_path / "b.wisps", "--fps", "x"), 2, "--fps")
+    (tmp_path / "cut.wisps").write_bytes(data[:-1])
+    assert_one_line_error(run_cli("decompress", tmp_path / "cut.wisps", tmp_path / "c"), 1, "missing")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert_one_line_error(run_cli("compress", empty, tmp_path / "b.wisps"), 1, "folder of pictures")
+    assert not (tmp_path / "b.wisps").exists()
+
+
+def test_videos(prior_model: Path, clip: list[NDArray[np.uint8]], tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    data = wisp.compress_sequence(clip[:3], rate=(12, 1), model=prior_model)
+    (tmp_path / "a.wisps").write_bytes(data)
+    assert run_cli("decompress", tmp_path / "a.wisps", tmp_path / "a.mp4", "--model", prior_model).code == 0
+    made = run_cli("compress", tmp_path / "a.mp4", tmp_path / "b.wisps", "--model", prior_model)
+    assert made.code == 0
+    info = wisp.read_sequence_info((tmp_path / "b.wisps").read_bytes())
+    assert (info.rate, len(info.frame_num_bytes), info.width, info.height) == ((12, 1), 3, SIZE[1], SIZE[0])
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    assert_one_line_error(run_cli("compress", tmp_path / "bad.mp4", tmp_path / "c.wisps"), 1, "video")
+
+
+def test_blocks_and_regions_fit_each_other() -> None:
+    assert 32 % BLOCK == 0
