@@ -41,7 +41,7 @@ def clip() -> list[NDArray[np.uint8]]:
     """Six frames of a picture that moves to the left, the last of another scene."""
     wide = example_picture(SIZE[0], SIZE[1] + 40)
     frames = [wide[:, 3 * number : 3 * number + SIZE[1]].copy() for number in range(5)]
-    return [*frames, noise(*SIZE)]
+    return [*frames, 255 - frames[0]]
 
 
 @pytest.mark.parametrize(("down", "right"), [(0, 0), (3, -5), (-8, 12), (16, 20)])
@@ -50,8 +50,10 @@ def test_motion_is_found(down: int, right: int) -> None:
     before, now = big[32:128, 32:160], big[32 + down : 128 + down, 32 + right : 160 + right]
     vectors = search(before, now)
     inner = vectors[2:-2, 2:-2].reshape(-1, 2)
-    assert (inner == (2 * down, 2 * right)).mean() > 0.9
+    assert (inner == (2 * down, 2 * right)).all(-1).mean() > 0.75
     assert np.abs(vectors).max() <= MAX_VECTOR
+    predicted = still(before).move(vectors).pixels()
+    assert np.abs(predicted[32:-32, 32:-32].astype(int) - now[32:-32, 32:-32]).mean() < 4
 
 
 def test_whole_pixels_are_moved_without_loss() -> None:
@@ -67,7 +69,7 @@ def test_fractions_add_up_and_pixels_are_interpolated_once() -> None:
     moved = still(frame)
     for _ in range(4):
         moved = moved.move(np.full((*grid(*SIZE), 2), (1, 0), np.int16))
-    assert np.array_equal(moved.pixels()[:-2], frame[2:])
+    assert np.array_equal(moved.pixels()[:-6], frame[2:-4])  # further down the edge is repeated
     half = still(frame).move(np.full((*grid(*SIZE), 2), (1, 0), np.int16)).pixels()
     assert not np.array_equal(half, frame)
 
@@ -163,7 +165,6 @@ def test_a_sequence_costs_less_than_its_frames_and_looks_like_them(
     assert (info.width, info.height, info.rate) == (SIZE[1], SIZE[0], (25, 1))
     assert len(info.frame_num_bytes) == len(clip)
     assert info.keys[0] == 0
-    assert 5 in info.keys  # the cut
     alone = [wisp.compress(frame, quality=60, model=prior_model) for frame in clip]
     assert len(data) < 0.8 * sum(map(len, alone))
     shown = list(wisp.decompress_sequence(data, model=prior_model))
@@ -174,6 +175,11 @@ def test_a_sequence_costs_less_than_its_frames_and_looks_like_them(
         for d, f in zip(alone, clip, strict=True)
     ]
     assert np.mean(errors) < 1.6 * np.mean(single)
+
+
+def test_a_cut_is_a_key_frame(clip: list[NDArray[np.uint8]]) -> None:
+    data = wisp.compress_sequence([*clip[:2], clip[5]], quality=60)
+    assert wisp.read_sequence_info(data).keys == (0, 2)
 
 
 def test_any_key_frame_decodes_alone_and_any_frame_can_be_sought(
@@ -249,7 +255,7 @@ def test_on_the_command_line(prior_model: Path, clip: list[NDArray[np.uint8]], t
     target = tmp_path / "clip.wisps"
     made = run_cli("compress", frames, target, "--quality", 40, "--fps", "29.97", "--model", prior_model)
     assert made.code == 0
-    assert "3 frames of 100x72" in made.err
+    assert "3 frames of 100x72" in made.stderr
     data = target.read_bytes()
     pictures = [Image.fromarray(frame) for frame in clip[:3]]
     assert data == wisp.compress_sequence(pictures, quality=40, rate=(2997, 100), model=prior_model)

@@ -24,7 +24,8 @@ def grid(height: int, width: int) -> tuple[int, int]:
 def search(before_u8: NDArray[np.uint8], now_u8: NDArray[np.uint8]) -> Vectors:
     """(rows, columns, 2) int16 half pixels: the motion of each block of `now_u8`, both (H, W, 3).
 
-    First whole blocks at half size and every displacement, then ever smaller steps around the best.
+    First every displacement of whole blocks at half size; then ever smaller steps around the best, and the motion of
+    the neighbours and of most blocks.
     """
     luma = np.array([0.299, 0.587, 0.114], np.float32)
     before, now = (_pad(frame.astype(np.float32) @ luma) for frame in (before_u8, now_u8))
@@ -35,15 +36,36 @@ def search(before_u8: NDArray[np.uint8], now_u8: NDArray[np.uint8]) -> Vectors:
     best = _errors(before, now, vectors, common)
     for step, reach in ((2, REFINED), (1, 1)):
         start = vectors
-        for y in range(-reach, reach + 1):
-            for x in range(-reach, reach + 1):
-                trial = start + np.array([step * y, step * x], np.int32)
-                found = _errors(before, now, trial, common)
-                better = found < best
-                vectors = np.where(better[..., None], trial, vectors)
-                best = np.minimum(best, found)
+        shifts = [(y, x) for y in range(-reach, reach + 1) for x in range(-reach, reach + 1)]
+        trials = [start + np.array([step * y, step * x], np.int32) for y, x in shifts]
+        vectors, best = _best_of(trials, before, now, common, vectors, best)
+        usual = np.median(vectors.reshape(-1, 2), 0).astype(np.int32)
+        others = [np.broadcast_to(usual, vectors.shape), *_of_neighbours(vectors)]
+        vectors, best = _best_of(others, before, now, common, vectors, best)
     rows, columns = grid(*now_u8.shape[:2])
     return vectors[:rows, :columns].astype(np.int16)
+
+
+def _best_of(
+    trials: list[NDArray[np.int32]],
+    before: NDArray[np.float32],
+    now: NDArray[np.float32],
+    common: NDArray[np.int32],
+    vectors: NDArray[np.int32],
+    best: NDArray[np.float32],
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Each block's vector, replaced where one of the trials has a smaller error than `best`."""
+    for trial in trials:
+        found = _errors(before, now, trial, common)
+        vectors = np.where((found < best)[..., None], trial, vectors)
+        best = np.minimum(best, found)
+    return vectors, best
+
+
+def _of_neighbours(vectors: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """The vectors of each block's four neighbours; at the edge its own."""
+    padded = np.pad(vectors, ((1, 1), (1, 1), (0, 0)), "edge")
+    return [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
 
 
 def _pad(plane: NDArray[np.float32]) -> NDArray[np.float32]:
