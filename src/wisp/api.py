@@ -16,6 +16,7 @@ from wisp.codecs import ENTRIES, Roi, codec_for_file, codec_for_model
 from wisp.codecs.by_hand import compress_by_hand, greys_of_depths, make_granularity, refuse_company
 from wisp.codecs.generation import check_generation, generate, make_generation
 from wisp.codecs.packet_reading import repair_regions
+from wisp.codecs.refinement import USUAL_EFFORT, check_effort
 from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
 from wisp.container.file import WispFile
 from wisp.errors import UsageError
@@ -45,6 +46,7 @@ def compress(
     model: str | Path | None = None,
     alpha: Alpha = "white",
     keep_exif: bool = False,
+    effort: int = USUAL_EFFORT,
     threads: int | None = None,
 ) -> bytes:
     """Compress a picture to a wisp file.
@@ -68,6 +70,7 @@ def compress(
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
+        effort: 0..9; from 7 on tokens are refined against the decoder, one, three or six times over; else all alike.
         threads: for the networks; default WISP_THREADS or all processors, at most 8.
 
     Returns:
@@ -83,7 +86,7 @@ def compress(
     granularity = make_granularity(ratios, None if grain_map is None else to_plane(grain_map, "grain map"))
     if granularity is not None:
         refuse_company(granularity, size=size, bpp=bpp, quality=quality, roi=roi, keep=keep)
-    target = make_target(size, bpp, quality)
+    target, effort = make_target(size, bpp, quality), check_effort(effort)
     picture = image if isinstance(image, Picture) else to_picture(image, alpha=alpha, keep_exif=keep_exif)
     codec = codec_for_model(model, threads)
     chunks = []
@@ -94,7 +97,7 @@ def compress(
     if granularity is not None:
         return compress_by_hand(codec, picture, granularity, chunks, huffman)
     mask = None if roi is None else Roi(_roi_mask(roi, picture), roi_strength)
-    return codec.compress(picture, target, chunks, mask, keep, huffman)
+    return codec.compress(picture, target, chunks, mask, keep, huffman, effort)
 
 
 def decompress(

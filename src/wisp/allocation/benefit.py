@@ -98,6 +98,15 @@ def distortion_curve(
     return result
 
 
+def latent_distortions(
+    errors: Sequence[NDArray[np.float32]], level_gains: Sequence[float], side: int = REGION
+) -> NDArray[np.float64]:
+    """As `distortion_curve`, without any probe: (N + 1, rows, cols), what latent errors mean on average."""
+    latent = np.minimum.accumulate(_latent_curve(errors, level_gains), 0)
+    result: NDArray[np.float64] = np.maximum(latent, side**2 * INVISIBLE)
+    return result
+
+
 def _latent_curve(errors: Sequence[NDArray[np.float32]], level_gains: Sequence[float]) -> NDArray[np.float64]:
     """(N + 1, rows, cols): expected pixel distortion from latent errors alone, 0 at full depth of all levels."""
     parts = []

@@ -20,6 +20,7 @@ from wisp.cli.files import STREAM, armoured, check_output, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
 from wisp.cli.sequences import compress_frames, makes_sequence, refuse_for_frames
 from wisp.codecs.by_hand import make_granularity, refuse_company
+from wisp.codecs.refinement import USUAL_EFFORT
 from wisp.errors import UsageError
 from wisp.imaging import Picture, format_of
 from wisp.rate import UNITS, make_target
@@ -92,6 +93,10 @@ def compress_command(
             "--huffman", help="Code tokens by the model's Huffman code, as Control-GIC was published."
         ),
     ] = False,
+    effort: Annotated[
+        int,
+        typer.Option(min=0, max=9, metavar="0..9", help="7 to 9: refine tokens against the decoder, slowly."),
+    ] = USUAL_EFFORT,
     fps: Annotated[
         str | None,
         typer.Option(
@@ -157,6 +162,7 @@ def compress_command(
         grain_map=None if grain_map is None else _load_mask(grain_map),
         keep=share,
         huffman=huffman,
+        effort=effort,
         model=model,
         alpha=alpha.value,
         keep_exif=keep_exif,

@@ -29,6 +29,10 @@ def train_prior_command(
         int | None,
         typer.Option(min=1, metavar="N", help="Stop each level after so many steps, for rehearsals."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="Train on from a bundle's prior (default: from random weights)."),
+    ] = None,
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -47,6 +51,7 @@ def train_prior_command(
             image_limit=image_limit,
             max_steps=max_steps,
             threads=threads,
+            start=start,
             note=(lambda text: None) if quiet else say,
         )
     show(f"{folder}: prior.npz of {report.num_bytes} bytes")

@@ -24,6 +24,7 @@ from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.prior_budget import fit_budget, with_savings
 from wisp.codecs.proposal import AllocationSettings, Proposal, Roi, propose
 from wisp.codecs.pyramid_networks import pyramid_shape, synthesise
+from wisp.codecs.refinement import USUAL_EFFORT, refine
 from wisp.codecs.uniform_file import check_keep, uniform_file
 from wisp.container import (
     HUFFMAN_VERSION,
@@ -79,6 +80,7 @@ class TokenPyramidCodec(BundleEntropy):
         roi: Roi | None = None,
         keep: float | None = None,
         huffman: bool = False,
+        effort: int = USUAL_EFFORT,
     ) -> bytes:
         """The file; `keep` is the share of the positions that a model of uniform grain sends.
 
@@ -109,10 +111,11 @@ class TokenPyramidCodec(BundleEntropy):
                 proposal = propose(
                     self.bundle, self.entropy_model, self.settings, picture, exponent, payload_bytes, roi
                 )
-                code = partial(self._code, proposal, target, overhead=overhead, header=header, chunks=chunks)
-                data = code(budget)
+                code = partial(self._code, target=target, overhead=overhead, header=header, chunks=chunks)
+                data = code(proposal, budget)
+                proposal, data = refine(self, picture, proposal, data, budget, effort, code)
                 if budget is not None and exponent == 0:
-                    data = spend_on_detail(self, picture, data, budget, chunks, code)
+                    data = spend_on_detail(self, picture, data, budget, chunks, partial(code, proposal))
             if budget is None or len(data) <= budget:
                 return data
             smallest = min(smallest, len(data))
@@ -124,8 +127,8 @@ class TokenPyramidCodec(BundleEntropy):
     def _code(
         self,
         proposal: Proposal,
-        target: Target,
         budget: int | None,
+        target: Target,
         overhead: int,
         header: Header,
         chunks: Sequence[Chunk],

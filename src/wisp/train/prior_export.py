@@ -26,6 +26,7 @@ from wisp.train.prior_layers import IntegerConv
 from wisp.train.prior_loop import LEVEL_SHARES, TrainedLevel, train_level
 from wisp.train.prior_network import LevelConfig, default_config
 from wisp.train.prior_onnx import checked_integers, context_onnx, step_onnx
+from wisp.train.prior_start import level_of_bundle
 from wisp.train.prior_tokens import collect_samples
 
 
@@ -48,6 +49,7 @@ def train_prior(
     max_steps: int | None = None,
     config: Sequence[LevelConfig] | None = None,
     threads: int | None = None,
+    start: Path | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> PriorReport:
     """Train a prior for the bundle in `folder` on the photographs under `data`, and put it into the bundle.
@@ -58,6 +60,7 @@ def train_prior(
         image_limit: photographs used, evenly spread.
         max_steps: for each level, for rehearsals.
         config: sizes and stages of each level; default `default_config`.
+        start: a bundle whose prior is trained on, instead of random weights.
 
     Raises:
         ModelError: the bundle cannot be used.
@@ -74,7 +77,14 @@ def train_prior(
     trained = []
     for level, (sizes, share) in enumerate(zip(levels, shares, strict=True)):
         found = train_level(
-            samples, tables, sizes, level, minutes * share / sum(shares), max_steps=max_steps, note=note
+            samples,
+            tables,
+            sizes,
+            level,
+            minutes * share / sum(shares),
+            max_steps=max_steps,
+            start=None if start is None else level_of_bundle(Bundle(start), sizes, level, groups),
+            note=note,
         )
         for group, (before, after) in enumerate(zip(found.table_bits, found.prior_bits, strict=True)):
             note(

@@ -20,6 +20,7 @@ from wisp.train.prior_tokens import Sample
 HELD_OUT = 25  # every 25th picture
 MEASURED = 24  # of them, at most so many are measured
 LEARNING_RATE = 3e-3
+ONWARD_RATE = 1.5e-3  # where a prior is trained on
 WARM_STEPS = 100
 LEVEL_SHARES = (0.25, 0.5, 0.25)  # of the minutes; about the shares of the bits at 0.1 bpp
 NOTES = 8  # lines of progress a level
@@ -54,21 +55,23 @@ def train_level(
     *,
     max_steps: int | None = None,
     seed: int = 0,
+    start: LevelPrior | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> TrainedLevel:
-    """Train one level for so many minutes, then measure it on the held-out pictures."""
+    """Train one level for so many minutes, then measure it on the held-out pictures; `start` is trained on."""
     torch.manual_seed(seed)
     shape = samples[0].pyramid.shape
-    network = LevelPrior(config, level, shape.groups, shape.strides)
+    network = start or LevelPrior(config, level, shape.groups, shape.strides)
+    peak = LEARNING_RATE if start is None else ONWARD_RATE
     train = [s for i, s in enumerate(samples) if i % HELD_OUT] or list(samples)
     maker = BatchMaker(train, tables, level, config.stages, seed)
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        network.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
-    start, step, shown = time.monotonic(), 0, 0
+    began, step, shown = time.monotonic(), 0, 0
     recent = [0.0, 0.0, 0.0]
     while True:
-        elapsed = (time.monotonic() - start) / (60 * minutes) if minutes else 1.0
+        elapsed = (time.monotonic() - began) / (60 * minutes) if minutes else 1.0
         progress = max(elapsed, step / max_steps) if max_steps is not None else elapsed
         if progress >= (shown + 1) / NOTES and recent[2]:
             shown += 1
@@ -79,7 +82,7 @@ def train_level(
             recent = [0.0, 0.0, 0.0]
         if progress >= 1 and step:
             break
-        rate = LEARNING_RATE * min(1.0, (step + 1) / WARM_STEPS) * (0.5 + 0.5 * math.cos(math.pi * progress))
+        rate = peak * min(1.0, (step + 1) / WARM_STEPS) * (0.5 + 0.5 * math.cos(math.pi * progress))
         for part in optimizer.param_groups:
             part["lr"] = rate
         group, batch = maker.draw()

@@ -100,9 +100,11 @@ def checked_integers(layer: IntegerConv) -> tuple[NDArray[np.int8], NDArray[np.i
     return weight.astype(np.int8), bias.astype(np.int32)
 
 
-def context_onnx(network: LevelPrior, groups: Sequence[int]) -> onnx.ModelProto:
+def context_onnx(
+    network: LevelPrior, groups: Sequence[int], writer: PriorWriter | None = None
+) -> onnx.ModelProto:
     """tokens_0..: (G, h, w) int32 of the coarser levels -> context (1, C, h, w) on the level's grid."""
-    writer = PriorWriter()
+    writer = writer or PriorWriter()
     inputs, x = [], None
     for i, ratio in enumerate(network.ratios):
         inputs.append(
@@ -119,9 +121,11 @@ def context_onnx(network: LevelPrior, groups: Sequence[int]) -> onnx.ModelProto:
     return writer.model("context", inputs, {x: out})
 
 
-def step_onnx(network: LevelPrior, groups: Sequence[int]) -> onnx.ModelProto:
+def step_onnx(
+    network: LevelPrior, groups: Sequence[int], writer: PriorWriter | None = None
+) -> onnx.ModelProto:
     """tokens (G, h, w) and depths (h, w) int32, context (1, C, h, w) -> features (h, w, C)."""
-    writer = PriorWriter()
+    writer = writer or PriorWriter()
     width, level = network.config.width, network.level
     inputs = [
         helper.make_tensor_value_info("tokens", TensorProto.INT32, [groups[level], "h", "w"]),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.allocation.benefit import distortion_curve, region_weights
+from wisp.allocation.benefit import latent_distortions, region_weights
 from wisp.allocation.information import patch_entropies
 from wisp.allocation.lagrange import Demand, allocate
 from wisp.codecs.grain_coding import ROUTED
@@ -82,9 +82,8 @@ def _sample(codec: TokenPyramidCodec, pixels: NDArray[np.uint8], random: np.rand
     if codec.is_routed:
         entropies = patch_entropies(pixels, tokens.shape.strides[0])
         return Sample(tokens, np.stack([routed_map(entropies, tokens.shape, random) for _ in range(MAPS)]))
-    nothing = {tokens.shape.num_groups: np.zeros(tokens.grain_map.shape)}
     side = tokens.shape.strides[0]
-    curve = distortion_curve(nothing, analysed.errors, codec.settings.level_gains, side)
+    curve = latent_distortions(analysed.errors, codec.settings.level_gains, side)
     model = codec.entropy_model
     demand = Demand(
         curve * region_weights(pixels, codec.settings.masking, side),

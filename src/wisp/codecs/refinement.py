@@ -1,0 +1,108 @@
+"""Tokens refined against the decoder: what it still gets wrong is added to what is analysed.
+
+    tokens as sent -> picture as shown -> original + share of what is missing -> tokens -> picture as shown, and so on
+
+A region takes new tokens where they show it better. That needs no gradients, and no reader knows of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wisp.allocation.benefit import region_distortions
+from wisp.codecs.proposal import Proposal
+from wisp.codecs.pyramid_networks import analyse, synthesise
+from wisp.container import unpack_file
+from wisp.errors import UsageError
+from wisp.imaging import Picture, downscale_u8, pad_to_multiple
+from wisp.tokens.pyramid import TokenPyramid
+
+if TYPE_CHECKING:
+    from wisp.codecs.token_pyramid import TokenPyramidCodec
+
+USUAL_EFFORT, MOST_EFFORT = 5, 9
+SHARES = {
+    7: (0.5,),
+    8: (0.5, 0.5, 0.35),
+    9: (0.5, 0.5, 0.35, 0.35, 0.25, 0.25),
+}  # of what is missing, pass by pass
+
+Code = Callable[[Proposal, int | None], bytes]
+
+
+def check_effort(effort: object) -> int:
+    """A caller's effort.
+
+    Raises:
+        UsageError: it is no whole number from 0 to 9.
+    """
+    is_whole = isinstance(effort, int | np.integer) and not isinstance(effort, bool)
+    if not is_whole or not 0 <= int(effort) <= MOST_EFFORT:  # type: ignore[call-overload]
+        raise UsageError(f"expected effort as a whole number from 0 to {MOST_EFFORT}, found {effort!r}")
+    return int(effort)  # type: ignore[call-overload,no-any-return]
+
+
+def refine(
+    codec: TokenPyramidCodec,
+    picture: Picture,
+    proposal: Proposal,
+    data: bytes,
+    budget: int | None,
+    effort: int,
+    code: Code,
+) -> tuple[Proposal, bytes]:
+    """The proposal with better tokens and its file; as they were where the search finds nothing, or up to effort 6.
+
+    Args:
+        data: the proposal's file; its depths are those at which tokens are refined.
+        code: a proposal's file for a budget.
+    """
+    shares = SHARES.get(effort, ())
+    if not shares:
+        return proposal, data
+    side = codec.bundle.config.strides[0]
+    pixels = pad_to_multiple(downscale_u8(picture.pixels_u8, proposal.scale_exponent), side)
+    depths = codec.decode_tokens(unpack_file(data)).grain_map
+    tokens = _refined(codec, pixels, replace(proposal.analysed.tokens, grain_map=depths), shares)
+    full = replace(tokens, grain_map=proposal.analysed.tokens.grain_map)
+    demand = replace(proposal.demand, token_bits=codec.entropy_model.token_bits(full))
+    better = replace(proposal, analysed=replace(proposal.analysed, tokens=full), demand=demand)
+    again = code(better, budget)
+    if budget is not None and len(again) > budget:
+        return proposal, data
+    errors = [_error(codec, pixels, candidate) for candidate in (data, again)]
+    return (better, again) if errors[1] < errors[0] else (proposal, data)
+
+
+def _refined(
+    codec: TokenPyramidCodec, pixels: NDArray[np.uint8], tokens: TokenPyramid, shares: tuple[float, ...]
+) -> TokenPyramid:
+    side = tokens.shape.strides[0]
+    shown = synthesise(codec.bundle, tokens)
+    errors = region_distortions(pixels, shown, side)
+    wanted = pixels.astype(np.float32)
+    for share in shares:
+        trial = wanted + share * (pixels.astype(np.float32) - shown)
+        found = analyse(codec.bundle, np.clip(np.rint(trial), 0, 255).astype(np.uint8)).tokens
+        found = replace(found, grain_map=tokens.grain_map)
+        better = region_distortions(pixels, synthesise(codec.bundle, found), side) < errors
+        planes = []
+        for level, (old, new) in enumerate(zip(tokens.planes, found.planes, strict=True)):
+            fold = tokens.shape.fold(level)
+            planes.append(np.where(better.repeat(fold, 0).repeat(fold, 1), new, old))
+        mixed = replace(tokens, planes=tuple(planes))
+        mixed_shown = synthesise(codec.bundle, mixed)
+        mixed_errors = region_distortions(pixels, mixed_shown, side)
+        if mixed_errors.sum() < errors.sum():
+            tokens, shown, errors, wanted = mixed, mixed_shown, mixed_errors, trial
+    return tokens
+
+
+def _error(codec: TokenPyramidCodec, pixels: NDArray[np.uint8], data: bytes) -> float:
+    shown = synthesise(codec.bundle, codec.decode_tokens(unpack_file(data)))
+    return float(region_distortions(pixels, shown, codec.bundle.config.strides[0]).sum())
