@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from wisp.allocation.benefit import region_distortions, region_weights
 from wisp.allocation.lagrange import choose_depths
 from wisp.codecs.moved_frame import MovedFrame, check_model, read_frame, show_frame, write_frame
-from wisp.codecs.proposal import propose
-from wisp.codecs.token_pyramid import TokenPyramidCodec, lmbda_of_quality
+from wisp.codecs.proposal import lmbda_of_quality, propose
+from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import unpack_file
 from wisp.container.header import Header
 from wisp.container.sequence import Frame, FrameSequence

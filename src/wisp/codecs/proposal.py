@@ -17,6 +17,9 @@ from wisp.codecs.pyramid_networks import Analysed, analyse
 from wisp.imaging import Picture, downscale_u8
 from wisp.runtime import Bundle
 
+QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
+QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
+
 
 @dataclass(frozen=True)
 class AllocationSettings:
@@ -80,3 +83,8 @@ def propose(
         curve = distortion_curve(probes, analysed.errors, settings.level_gains, side)
     bits = model.token_bits(analysed.tokens)
     return Proposal(exponent, analysed, Demand(curve * weights, bits, model.grain_bits))
+
+
+def lmbda_of_quality(quality: float) -> float:
+    """0..100 -> what a bit costs, in weighted squared error; nothing at 100."""
+    return 0.0 if quality >= 100 else QUALITY_LMBDA_AT_50 * 10 ** ((50 - quality) / QUALITY_DECADE)

@@ -22,7 +22,7 @@ from wisp.codecs.detail_budget import spend_on_detail
 from wisp.codecs.huffman_entropy import HuffmanEntropyModel
 from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.prior_budget import fit_budget, with_savings
-from wisp.codecs.proposal import AllocationSettings, Proposal, Roi, propose
+from wisp.codecs.proposal import AllocationSettings, Proposal, Roi, lmbda_of_quality, propose
 from wisp.codecs.pyramid_networks import pyramid_shape, synthesise
 from wisp.codecs.refinement import USUAL_EFFORT, refine
 from wisp.codecs.uniform_file import check_keep, uniform_file
@@ -43,14 +43,6 @@ from wisp.imaging import MAX_EXPONENT, Picture, upscale_u8
 from wisp.rate import Target
 from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
-
-QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
-QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
-
-
-def lmbda_of_quality(quality: float) -> float:
-    """0..100 -> what a bit costs, in weighted squared error; nothing at 100."""
-    return 0.0 if quality >= 100 else QUALITY_LMBDA_AT_50 * 10 ** ((50 - quality) / QUALITY_DECADE)
 
 
 class TokenPyramidCodec(BundleEntropy):

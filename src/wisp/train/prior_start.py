@@ -71,6 +71,7 @@ def level_of_bundle(bundle: Bundle, config: LevelConfig, level: int, groups: Seq
 
 def _restore(layer: nn.Module, values: Sequence[NDArray[Any]], bundle: Bundle) -> None:
     """Parameters whose integers are the stored ones."""
+    restored: list[tuple[nn.Parameter, NDArray[Any]]]
     if isinstance(layer, IntegerEmbedding):
         restored = [(layer.table, values[0].astype(np.float32) / UNIT)]
     else:
