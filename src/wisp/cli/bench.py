@@ -28,6 +28,7 @@ BENCHMARKS = {
     "repair": "what stands in for lost regions",
     "prior": "bits of the same tokens with tables and with the masked prior",
     "control_gic": "a routed model at shares of its levels: rates, coders, times, an ablation",
+    "effort": "what more effort gains at equal bytes, and costs in time",
     "sequences": "clips as sequences, as frames alone, and by x264 and AV1",
     "pq_mim": "a model of uniform grain: its rate with and without the masked model, its hybrid mode",
     "exactness": "whether every runner and machine makes the same bytes with the masked prior",
