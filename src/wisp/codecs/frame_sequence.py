@@ -29,7 +29,7 @@ from wisp.rate import Target
 VECTOR_BITS = 4.0  # about what a block's vector costs
 CUT_SHARE = 0.6  # of the regions coded anew: then it is another scene
 REGION = 32
-ANEW = 3.0  # times as costly must moving be before a region is coded anew
+ANEW = 2.0  # times as costly must moving be before a region is coded anew
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class SequenceWriter:
         codec, pixels = self.codec, picture.pixels_u8
         lmbda = lmbda_of_quality(self.quality)
         vectors = search(self._before, pixels)
-        predicted = self._state.move(vectors).pixels()
+        _, predicted = self._state.move(vectors)
         proposal = propose(codec.bundle, codec.entropy_model, codec.settings, picture, 0, None, None)
         demand = proposal.demand
         cumulative = demand.cumulative_bits()

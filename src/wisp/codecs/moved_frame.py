@@ -139,8 +139,7 @@ def show_frame(
     codec: TokenPyramidCodec, before: Advected, frame: MovedFrame
 ) -> tuple[NDArray[np.uint8], Advected]:
     """(H, W, 3) uint8: the frame before, moved, and over it the regions sent as tokens; and its pixels' sources."""
-    moved = before.move(frame.vectors)
-    predicted = moved.pixels()
+    moved, predicted = before.move(frame.vectors)
     coded = frame.coded
     if not coded.any():
         return predicted, moved

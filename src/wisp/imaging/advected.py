@@ -34,22 +34,41 @@ class Advected:
     index: NDArray[np.uint16]
     places: NDArray[np.int32]
 
-    def move(self, vectors: Vectors) -> Advected:
-        """The next frame, by the vectors of its blocks (rows, columns, 2) in half pixels into this one."""
+    def move(self, vectors: Vectors) -> tuple[Advected, NDArray[np.uint8]]:
+        """The next frame, by the vectors of its blocks (rows, columns, 2) in half pixels into this one; and its pixels.
+
+        Where blocks of different motions meet, what is shown is the mean of what both say (overlapped blocks: Orchard &
+        Sullivan 1994), so no edges appear; places go by the pixel's own block.
+        """
         height, width = self.index.shape
-        wanted = UNIT * _identity(height, width) + _dense(vectors, height, width)
+        field = _dense(vectors, height, width)
+        pixels = _identity(height, width)
+        index, places = self._look(UNIT * pixels + field.own)
+        total = field.own_weight[..., None] * self._fetch_all(index, places)
+        for vector, weight in field.others:
+            mask = weight > 0
+            if mask.any():
+                there = self._look(UNIT * pixels[mask] + vector[mask])
+                total[mask] += weight[mask][:, None] * self._fetch_all(*there)
+        whole = (2 * BLOCK) ** 2
+        shown: NDArray[np.uint8] = ((total + whole // 2) // whole).astype(np.uint8)
+        return Advected(self.sources, index, places), shown
+
+    def _look(self, wanted: NDArray[np.int32]) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
+        """Sources (...) and places (..., 2) of places (..., 2) in this frame, in sixteenths of a pixel."""
+        height, width = self.index.shape
         limits = np.array([height - 1, width - 1], np.int32)
         near = np.clip((wanted + UNIT // 2) // UNIT, 0, limits)
         rows, columns = near[..., 0], near[..., 1]
         places = self.places[rows, columns] + np.clip(wanted - UNIT * near, -UNIT // 2, UNIT // 2)
-        return Advected(self.sources, self.index[rows, columns], np.clip(places, 0, UNIT * limits))
+        return self.index[rows, columns], np.clip(places, 0, UNIT * limits)
 
-    def pixels(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8: every pixel fetched from its source."""
-        out = np.empty((*self.index.shape, 3), np.uint8)
-        for number in np.unique(self.index):
-            mask = self.index == number
-            out[mask] = _fetch(self.sources[number], self.places[mask])
+    def _fetch_all(self, index: NDArray[np.uint16], places: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(..., 3) pixels of sources (...) at places (..., 2)."""
+        out = np.empty((*index.shape, 3), np.int32)
+        for number in np.unique(index):
+            mask = index == number
+            out[mask] = _fetch(self.sources[number], places[mask])
         return out
 
     def renew(self, shown_u8: NDArray[np.uint8], fresh: NDArray[np.bool_]) -> Advected:
@@ -76,22 +95,40 @@ def _identity(height: int, width: int) -> NDArray[np.int32]:
     return places
 
 
-def _dense(vectors: Vectors, height: int, width: int) -> NDArray[np.int32]:
-    """(H, W, 2) sixteenths of a pixel: between block centres the mean of the nearest vectors that are like its own."""
+@dataclass(frozen=True, eq=False)
+class _Field:
+    """Vectors of pixels, in sixteenths of a pixel, and of how much weight out of (2 * BLOCK) ** 2.
+
+    Attributes:
+        own: (H, W, 2), that of the pixel's own block, smoothed with the neighbours that move alike.
+        own_weight: (H, W), its weight.
+        others: up to four of (vectors (H, W, 2), weights (H, W)): neighbours that move otherwise, weight 0 where none.
+    """
+
+    own: NDArray[np.int32]
+    own_weight: NDArray[np.int32]
+    others: tuple[tuple[NDArray[np.int32], NDArray[np.int32]], ...]
+
+
+def _dense(vectors: Vectors, height: int, width: int) -> _Field:
+    """Bilinear weights of the four blocks whose centres are nearest."""
     rows, columns = vectors.shape[:2]
     down, right = np.arange(height), np.arange(width)
     own = vectors[(down // BLOCK)[:, None], (right // BLOCK)[None]].astype(np.int32)
-    total, weights = np.zeros_like(own), np.zeros((height, width, 1), np.int32)
+    total, weights = np.zeros_like(own), np.zeros((height, width), np.int32)
+    others = []
     for near_y in (0, 1):
         block_y, weight_y = _near(down, rows, near_y)
         for near_x in (0, 1):
             block_x, weight_x = _near(right, columns, near_x)
             vector = vectors[block_y[:, None], block_x[None]].astype(np.int32)
-            alike = (np.abs(vector - own).max(-1) <= ALIKE)[..., None]
-            weight = (weight_y[:, None] * weight_x[None])[..., None] * alike
-            total += weight * vector
-            weights += weight
-    return (UNIT // 2 * total + weights // 2) // weights
+            alike = np.abs(vector - own).max(-1) <= ALIKE
+            weight = weight_y[:, None] * weight_x[None]
+            total += (weight * alike)[..., None] * vector
+            weights += weight * alike
+            others.append((UNIT // 2 * vector, weight * ~alike))
+    smooth = (UNIT // 2 * total + weights[..., None] // 2) // weights[..., None]
+    return _Field(smooth, weights, tuple(others))
 
 
 def _near(places: NDArray[np.intp], count: int, which: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
@@ -102,8 +139,8 @@ def _near(places: NDArray[np.intp], count: int, which: int) -> tuple[NDArray[np.
     return np.clip(block + which, 0, count - 1).astype(np.intp), weight.astype(np.int32)
 
 
-def _fetch(source_u8: NDArray[np.uint8], places: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """(n, 3) pixels at (n, 2) places: cubic interpolation (Keys 1981, a = -1/2) in whole numbers."""
+def _fetch(source_u8: NDArray[np.uint8], places: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(n, 3) pixels, 0..255, at (n, 2) places: cubic interpolation (Keys 1981, a = -1/2) in whole numbers."""
     height, width = source_u8.shape[:2]
     whole, part = places // UNIT, places % UNIT
     taps = _cubic_taps()
@@ -116,7 +153,7 @@ def _fetch(source_u8: NDArray[np.uint8], places: NDArray[np.int32]) -> NDArray[n
             line += source_u8[row, column] * taps[part[:, 1], x][:, None]
         total += line * taps[part[:, 0], y][:, None]
     half = 1 << (2 * _CUBIC_BITS - 1)
-    found: NDArray[np.uint8] = np.clip((total + half) >> 2 * _CUBIC_BITS, 0, 255).astype(np.uint8)
+    found: NDArray[np.int32] = np.clip((total + half) >> 2 * _CUBIC_BITS, 0, 255)
     return found
 
 
