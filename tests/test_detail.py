@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,9 @@ def test_foreign_and_damaged_frames(pair: tuple[NDArray[np.uint8], NDArray[np.ui
             add_detail(shown, wrong)
     with pytest.raises(Corrupt):
         add_detail(shown, frame[:40])
+    scaled = struct.pack("<HH", shown.shape[1] | 1 << 14, shown.shape[0])
+    with pytest.raises(Corrupt):
+        add_detail(shown, frame[:6] + scaled + frame[10:])
     sizes = struct.pack("<HH", 16383, 16383)
     with pytest.raises(Corrupt, match="16383"):
         add_detail(shown, frame[:6] + sizes + frame[10:])
@@ -124,6 +128,8 @@ def test_a_file_with_detail_in_all_its_parts(
             wisp.decompress(data[:end], model=prior_model)
         part = wisp.reconstruct(data[:end], allow_partial=True, model=prior_model)
         assert part.partial
+        filled = wisp.reconstruct(data[:end], allow_partial=True, fill=Fill.generate, model=prior_model)
+        assert filled.num_generated == 0
         assert not part.verified
         assert error(part.image, photo_u8) > error(whole.image, photo_u8)
     random = np.random.default_rng(0)
@@ -134,6 +140,26 @@ def test_a_file_with_detail_in_all_its_parts(
             wisp.decompress(bytes(changed), model=prior_model)
     with pytest.raises(Corrupt):
         wisp.decompress(data + b"\0", model=prior_model)
+
+
+def test_empty_detail_and_detail_of_a_reduced_picture_are_corrupt(
+    prior_model: Path, photo_u8: NDArray[np.uint8]
+) -> None:
+    codec = codec_for_model(prior_model)
+    for size, exponent in ((900, 0), (30, 1)):
+        file = unpack_file(wisp.compress(photo_u8, size=size, model=prior_model))
+        header = replace(file.header, version=3, scale_exponent=max(exponent, file.header.scale_exponent))
+        tokens = codec.decode_tokens(file)
+        data = codec.write_tokens(tokens, header, (), b"" if not exponent else b"frame")
+        with pytest.raises(Corrupt, match="full scale"):
+            wisp.decompress(data, model=prior_model)
+
+
+def test_sizes_beyond_any_file_are_met_by_a_smaller_one(
+    prior_model: Path, photo_u8: NDArray[np.uint8]
+) -> None:
+    data = wisp.compress(photo_u8[:64, :64], size="300MB", model=prior_model)
+    assert wisp.read_info(data).format_version == 3
 
 
 def test_grey_pictures_stay_grey(prior_model: Path, photo_u8: NDArray[np.uint8]) -> None:

@@ -62,6 +62,25 @@ def test_symbols_come_back_and_the_length_is_exact(counts: list[int], data: st.D
             code.decode(coded[:-1], len(symbols))
 
 
+def test_only_what_codes_can_take_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few symbols in front of megabytes take no more than the symbols."""
+    seen: list[int] = []
+    unpack = np.unpackbits
+
+    def watched(data: np.ndarray) -> np.ndarray:
+        seen.append(len(data))
+        return unpack(data)
+
+    code = HuffmanCode(np.array([1, 2, 2], np.uint8))
+    symbols = np.arange(10_000) % 3
+    coded = code.encode(symbols)
+    monkeypatch.setattr(np, "unpackbits", watched)
+    found, num_bytes = code.decode(coded + bytes(1 << 20), len(symbols))
+    assert found.tolist() == symbols.tolist()
+    assert num_bytes == len(coded)
+    assert max(seen) <= 4096 * MAX_LENGTH // 8 + 2
+
+
 def test_bits_behind_the_last_code_must_be_zero() -> None:
     code = HuffmanCode(np.array([1, 2, 2], np.uint8))
     with pytest.raises(Corrupt, match="zeros"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from wisp.codecs import codec_for_model
 from wisp.codecs.moved_frame import MovedFrame, read_frame, show_frame, write_frame
 from wisp.codecs.pyramid_networks import analyse
 from wisp.container import Header
-from wisp.container.sequence import pack_sequence, unpack_sequence
-from wisp.errors import BudgetError, Corrupt, ImageError, Truncated, UsageError
-from wisp.imaging.advected import Advected, _cubic_taps, still
-from wisp.imaging.motion import BLOCK, MAX_VECTOR, grid, search
+from wisp.container.header import pack_header
+from wisp.container.sequence import Frame, pack_sequence, unpack_sequence
+from wisp.errors import BudgetError, Corrupt, ImageError, LimitExceeded, Truncated, UsageError
+from wisp.imaging.advected import MAX_NUM_SOURCES, Advected, _cubic_taps, still
+from wisp.imaging.motion import MAX_VECTOR, grid, search
 from wisp.train.verify import example_picture
 
 SIZE = (72, 100)  # no multiples of blocks and regions
@@ -97,8 +99,21 @@ def test_any_vectors_give_pixels_of_the_sources(seed: int) -> None:
         assert (shown == 77).all()
         fresh = random.random((40, 50)) < 0.3
         state = state.renew(np.full_like(frame, 77), fresh)
-        assert len(state.sources) <= 4
         assert state.index.max() < len(state.sources)
+
+
+def test_sources_are_bounded() -> None:
+    """However many frames code something, eight of them are kept."""
+    frame = noise(48, 48)
+    state = still(frame)
+    vectors = np.zeros((*grid(48, 48), 2), np.int16)
+    for number in range(20):
+        state, shown = state.move(vectors)
+        fresh = np.zeros((48, 48), bool)
+        fresh[number : number + 2, : 10 + number] = True
+        state = state.renew(shown, fresh)
+        assert len(state.sources) == min(number + 2, MAX_NUM_SOURCES)
+        assert np.array_equal(state.move(vectors)[1], frame)
 
 
 def moved_frame(model: Path, seed: int) -> tuple[Header, MovedFrame]:
@@ -235,6 +250,9 @@ def test_what_is_refused(prior_model: Path, uniform_model: Path, clip: list[NDAr
         wisp.compress_sequence([clip[0], clip[1][:-1]], model=prior_model)
     with pytest.raises(UsageError, match="grain map"):
         wisp.compress_sequence(clip[:1], model=uniform_model)
+    for wrong_frames in (None, Image.fromarray(clip[0]), clip[0], 3):
+        with pytest.raises(UsageError, match="one after another"):
+            wisp.compress_sequence(wrong_frames, model=prior_model)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="both"):
         wisp.compress_sequence(clip[:1], size=100, quality=3, model=prior_model)
     for wrong in ({"key_every": 0}, {"key_every": True}, {"rate": (0, 1)}, {"rate": 25}, {"quality": 101}):
@@ -268,6 +286,25 @@ def test_on_the_command_line(prior_model: Path, clip: list[NDArray[np.uint8]], t
         assert np.array_equal(np.asarray(image), np.asarray(wanted[2]))
     assert_one_line_error(run_cli("decompress", target, shown, "--model", prior_model), 2, "empty place")
     assert_one_line_error(run_cli("compress", frames, target), 2, "clip.wisps")
+    for wrong in ("-", tmp_path / "one.png", tmp_path / "a.webm", tmp_path / "no" / "folder"):
+        assert_one_line_error(run_cli("decompress", target, wrong, "--model", prior_model), 2)
+    for option in (("--fill", "generate"), ("--format", "jpeg"), ("--allow-partial",), ("--bytes", "10")):
+        given = run_cli("decompress", target, tmp_path / "x", *option)
+        assert_one_line_error(given, 2, "without --")
+    for option in (("--alpha", "keep"), ("--effort", "9"), ("--huffman",), ("--fps", "1e99999999")):
+        assert_one_line_error(run_cli("compress", frames, tmp_path / "x.wisps", *option), 2, option[0])
+    assert not list(tmp_path.glob("x*"))
+    broken = unpack_sequence(data)
+    bad = [*broken.frames[:2], replace(broken.frames[2], data=b"\0" * 20)]
+    (tmp_path / "bad.wisps").write_bytes(pack_sequence(bad, broken.rate))
+    failed = run_cli("decompress", tmp_path / "bad.wisps", tmp_path / "y", "--model", prior_model)
+    assert_one_line_error(failed, 1, "bad.wisps")
+    assert not (tmp_path / "y").exists()
+    assert run_cli("decompress", target, shown, "-f", "--first", 2, "--model", prior_model).code == 0
+    assert [path.name for path in shown.iterdir()] == ["00002.png"]
+    told = run_cli("info", target)
+    assert "3 frames of 100x72" in told.out
+    assert json.loads(run_cli("info", target, "--json").out)["keys"] == [0]
     assert_one_line_error(run_cli("compress", frames, tmp_path / "b.wisps", "--bpp", 1), 2, "--bpp")
     assert_one_line_error(run_cli("compress", frames, tmp_path / "b.wisps", "--fps", "x"), 2, "--fps")
     (tmp_path / "cut.wisps").write_bytes(data[:-1])
@@ -291,5 +328,41 @@ def test_videos(prior_model: Path, clip: list[NDArray[np.uint8]], tmp_path: Path
     assert_one_line_error(run_cli("compress", tmp_path / "bad.mp4", tmp_path / "c.wisps"), 1, "video")
 
 
-def test_blocks_and_regions_fit_each_other() -> None:
-    assert 32 % BLOCK == 0
+def test_colour_after_grey_is_not_lost(prior_model: Path, clip: list[NDArray[np.uint8]]) -> None:
+    """A fade from black begins grey."""
+    black = np.zeros_like(clip[0])
+    data = wisp.compress_sequence([black, clip[0], clip[1], black], model=prior_model)
+    assert wisp.read_sequence_info(data).keys[:2] == (0, 1)
+    shown = list(wisp.decompress_sequence(data, model=prior_model))
+    assert [image.mode for image in shown] == ["RGB"] * 4
+    alone = wisp.decompress(wisp.compress(clip[0], model=prior_model), model=prior_model)
+    assert np.array_equal(np.asarray(shown[1]), np.asarray(alone))
+
+
+def test_key_frames_must_be_alike_also_when_seeking(prior_model: Path, clip: list[NDArray[np.uint8]]) -> None:
+    first = wisp.compress(clip[0], model=prior_model)
+    smaller = wisp.compress(clip[0][:-8], model=prior_model)
+    half = wisp.compress(np.tile(clip[0], (2, 2, 1)), size=30, model=prior_model)
+    assert wisp.read_info(half).scale_exponent > 0
+    for frames in ([first, smaller], [smaller, first], [half], [first, half]):
+        data = pack_sequence([Frame(frame, True) for frame in frames], (25, 1))
+        with pytest.raises(Corrupt):
+            list(wisp.decompress_sequence(data, first=len(frames) - 1, model=prior_model))
+
+
+def test_frames_of_models_that_cannot_move_them_are_corrupt(
+    routed_model: Path, clip: list[NDArray[np.uint8]]
+) -> None:
+    key = wisp.compress(clip[0], model=routed_model)
+    data = pack_sequence([Frame(key, True), Frame(b"moved", False)], (25, 1))
+    with pytest.raises(Corrupt):
+        list(wisp.decompress_sequence(data, model=routed_model))
+
+
+def test_large_frames_are_refused_before_anything_is_allocated(clip: list[NDArray[np.uint8]]) -> None:
+    header = pack_header(Header(4, 4097, 4096, False, 0, False))
+    data = pack_sequence([Frame(header + bytes(8), True)], (25, 1))
+    with pytest.raises(LimitExceeded):
+        wisp.decompress_sequence(data)
+    with pytest.raises(LimitExceeded):
+        wisp.compress_sequence([np.zeros((4097, 4096), np.uint8)])

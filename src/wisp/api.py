@@ -184,7 +184,7 @@ def reconstruct(
     received, detail, is_whole = codec.decode_arrived(file) if allow_partial else (*codec.decode(file), True)
     alpha = _alpha_of(file)
     shown, num_generated = received, 0
-    if chosen is Fill.generate and codec.prior_model is not None and not detail:
+    if chosen is Fill.generate and codec.prior_model is not None and not file.header.has_detail:
         filled = generate(codec.prior_model, received, options)
         shown, num_generated = filled.pyramid, filled.num_generated
     elif not (is_whole or codec.is_uniform or received.grain_map.all()):

@@ -41,7 +41,7 @@ def packetize(
 
     Args:
         source: a PIL image or a uint8 array (H, W, 3) or (H, W), put on white where it is transparent; or the bytes of
-            a wisp file, whose tokens are then sent as they are, without its metadata and alpha plane.
+            a wisp file, whose tokens are then sent as they are, without its metadata, alpha plane and detail.
         size: the most bytes that all packets together may have, such as 2000 or "2kB" (the default): a promise. A
             file keeps its own size, so that nothing is given here.
         mtu: the most bytes that one packet may have.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image
 from wisp.codecs import codec_for_file, codec_for_model
 from wisp.codecs.frame_sequence import SequenceWriter, read_sequence
 from wisp.codecs.token_pyramid import TokenPyramidCodec
-from wisp.container import MAX_PIXELS, read_header
+from wisp.container import read_header
 from wisp.container.sequence import FrameSequence, pack_sequence, unpack_sequence
 from wisp.errors import BudgetError, LimitExceeded, UsageError
 from wisp.imaging import Picture, to_picture
@@ -26,6 +26,7 @@ Rate = tuple[int, int]
 
 DEFAULT_KEY_EVERY = 24
 MAX_KEY_EVERY = 1000
+MAX_FRAME_PIXELS = 1 << 24  # of one frame
 HALVINGS = 6  # of the quality, for a size
 Progress = Callable[[int, int], None]
 
@@ -66,6 +67,8 @@ def compress_sequence(
     """
     if size is not None and quality is not None:
         raise UsageError("expected one of size and quality, found both; give just one")
+    if isinstance(frames, Image.Image | Picture | np.ndarray) or not isinstance(frames, Iterable):
+        raise UsageError(f"expected frames one after another, found {type(frames).__name__}; give a list")
     target = make_target(size, None, quality)
     key_every, rate = _settle(key_every, 1, MAX_KEY_EVERY, "key_every"), _settle_rate(rate)
     codec = codec_for_model(model, threads)
@@ -100,7 +103,7 @@ def decompress_sequence(
     first: int = 0,
     count: int | None = None,
     model: str | Path | None = None,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int = MAX_FRAME_PIXELS,
     threads: int | None = None,
 ) -> Iterator[Image.Image]:
     """The frames of a sequence, one after another: mode RGB, or L if the pictures are grey.
@@ -109,7 +112,8 @@ def decompress_sequence(
         data: the whole sequence.
         first: number of the first frame; decoding begins at the key frame before it.
         count: how many; default all that follow.
-        model, max_pixels, threads: as for `wisp.decompress`.
+        model, threads: as for `wisp.decompress`.
+        max_pixels: larger frames are refused before anything is allocated; a frame takes about 40 bytes a pixel.
 
     Raises:
         BitstreamError: the bytes are at fault.
@@ -120,13 +124,13 @@ def decompress_sequence(
     last = len(sequence.frames)
     first = _settle(first, 0, last - 1, "first")
     count = last - first if count is None else _settle(count, 1, last - first, "count")
-    header, *_ = read_header(sequence.frames[0].data, max_pixels)
-    codec = codec_for_file(header.model_number, model, threads)
+    headers = [read_header(frame.data, max_pixels)[0] for frame in sequence.frames if frame.is_key]
+    codec = codec_for_file(headers[0].model_number, model, threads)
     shown = read_sequence(codec, sequence, first, max_pixels)
-    return _images(shown, count, header.greyscale)
+    return _images(shown, count, all(header.greyscale for header in headers))
 
 
-def read_sequence_info(data: bytes, *, max_pixels: int = MAX_PIXELS) -> SequenceInfo:
+def read_sequence_info(data: bytes, *, max_pixels: int = MAX_FRAME_PIXELS) -> SequenceInfo:
     """What a sequence says of itself; no pixels are decoded and no model is needed.
 
     Raises:
@@ -173,7 +177,7 @@ def _code(
     every: int | None,
 ) -> bytes:
     writer = SequenceWriter(codec, quality, key_every)
-    known = len(frames) if isinstance(frames, list | tuple) else 0
+    known = len(frames) if isinstance(frames, Sized) else 0
     coded = []
     for number, frame in enumerate(frames, start=1):
         coded.append(writer.add(_picture(frame)).frame)
@@ -185,13 +189,21 @@ def _code(
 
 
 def _picture(frame: ImageLike | Picture) -> Picture:
-    return frame if isinstance(frame, Picture) else to_picture(frame)
+    picture = frame if isinstance(frame, Picture) else to_picture(frame)
+    if picture.width * picture.height > MAX_FRAME_PIXELS:
+        raise LimitExceeded(
+            f"expected frames of at most {MAX_FRAME_PIXELS} pixels, found {picture.width}x{picture.height}; scale them"
+        )
+    return picture
 
 
-def _images(shown: Iterator[NDArray[np.uint8]], count: int, greyscale: bool) -> Iterator[Image.Image]:
-    for _, pixels_u8 in zip(range(count), shown, strict=False):
+def _images(
+    shown: Iterator[tuple[NDArray[np.uint8], bool]], count: int, all_grey: bool
+) -> Iterator[Image.Image]:
+    for _, (pixels_u8, is_grey) in zip(range(count), shown, strict=False):
         image = Image.fromarray(pixels_u8)
-        yield image.convert("L") if greyscale else image
+        grey = image.convert("L") if is_grey else image
+        yield grey if all_grey else grey.convert("RGB")
 
 
 def _settle(value: Any, least: int, most: int, name: str) -> int:

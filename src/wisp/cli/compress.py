@@ -125,7 +125,15 @@ def compress_command(
     """
     if makes_sequence(paths):
         refuse_for_frames(
-            bpp=bpp, roi=roi, ratios=ratios, grain_map=grain_map, keep=keep, huffman=huffman, text=text
+            bpp=bpp,
+            roi=roi,
+            ratios=ratios,
+            grain_map=grain_map,
+            keep=keep,
+            huffman=huffman,
+            text=text,
+            alpha=alpha is AlphaRule.keep,
+            effort=effort != USUAL_EFFORT,
         )
         return compress_frames(
             paths,

@@ -13,7 +13,7 @@ from wisp.cli.batch import Job, plan_jobs, run_jobs
 from wisp.cli.console import say
 from wisp.cli.files import STREAM, check_output, naming, read_wisp, same_file, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
-from wisp.cli.sequences import decompress_frames, reads_sequence
+from wisp.cli.sequences import decompress_frames, reads_sequence, refuse_for_frames
 from wisp.codecs.generation import make_generation
 from wisp.errors import UsageError
 from wisp.imaging import encode_picture, format_of
@@ -87,6 +87,17 @@ def decompress_command(
     `compress --text` wrote is read as well.
     """
     if reads_sequence(paths):
+        refuse_for_frames(
+            format=format,
+            fill=fill is not Fill.smooth,
+            seed=seed is not None,
+            temperature=temperature is not None,
+            top_p=top_p is not None,
+            fill_depth=fill_depth,
+            allow_partial=allow_partial,
+            bytes=num_bytes,
+            confidence=confidence,
+        )
         return decompress_frames(paths, first=first, model=model, threads=threads, force=force, quiet=quiet)
     if first is not None:
         raise UsageError("expected --first with a .wisps sequence, found other files; leave it out")

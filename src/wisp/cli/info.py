@@ -15,6 +15,7 @@ from wisp.cli.console import show
 from wisp.cli.files import STREAM, check_output, naming, read_wisp, same_file, write_output
 from wisp.cli.grain_picture import bare, overlay
 from wisp.cli.options import ForceOption, JsonOption, ModelOption, ThreadsOption
+from wisp.cli.sequences import reads_sequence, refuse_for_frames, sequence_lines
 from wisp.container import CHECK_NUM_BYTES, FieldValue, header_fields, pack_header, read_header
 from wisp.errors import UsageError
 from wisp.imaging import encode_picture, format_of
@@ -66,6 +67,11 @@ def info_command(
 
     Nothing is decoded, and no model is needed, but for the grain map.
     """
+    if reads_sequence([file]):
+        refuse_for_frames(grain_map=grain_map, grain_map_raw=grain_map_raw)
+        for line in sequence_lines(file, as_json):
+            print(line) if as_json else show(line)
+        return
     wanted = _wanted_maps(file, grain_map, grain_map_raw, force)
     data, is_text = read_wisp(file)
     report = report_of(file, data, is_text)

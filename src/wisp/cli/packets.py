@@ -14,7 +14,7 @@ from wisp.cli.console import say
 from wisp.cli.decompress import check_map, confidence_map
 from wisp.cli.files import STREAM, armoured, check_output, read_wisp, same_file, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
-from wisp.container import has_signature
+from wisp.container import has_signature, read_header
 from wisp.container.packet import has_packet_signature, unpack_packet
 from wisp.errors import BitstreamError, CodecError, UsageError, WispError
 from wisp.imaging import Picture, encode_picture, format_of
@@ -96,6 +96,8 @@ def packets_command(
     source = _load(sources[0])
     mtu = DEFAULT_MTU if mtu is None else mtu
     packets = packetize(source, size=size, mtu=mtu, model=model, threads=threads)
+    if isinstance(source, bytes) and not quiet and read_header(source)[0].has_detail:
+        say(f"note: {sources[0]}: the detail behind its tokens is not sent")
     _write(packets, target, old, text)
     if not quiet:
         total, longest = sum(map(len, packets)), max(map(len, packets))

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from wisp.api import open_image
 from wisp.cli.console import say
-from wisp.cli.files import STREAM, check_output, naming, write_output
-from wisp.errors import CodecError, ImageError, UsageError
-from wisp.imaging import Picture, encode_picture, to_picture
+from wisp.cli.files import check_output, naming, write_output
+from wisp.cli.frame_files import check_target, frames_of, write_folder, write_video
+from wisp.errors import CodecError, UsageError
 from wisp.sequences import DEFAULT_KEY_EVERY, compress_sequence, decompress_sequence, read_sequence_info
 
 SUFFIX = ".wisps"
-DEFAULT_RATE = (25, 1)
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".gif"})
-PICTURE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm"}
-)
+_RATE = re.compile(r"\d{1,6}(\.\d{1,6})?|\d{1,6}/\d{1,6}")
 LARGEST_PART = 1000  # of a frame rate written as a decimal number
 
 
@@ -45,7 +42,7 @@ def refuse_for_frames(**options: object) -> None:
     for name, value in options.items():
         if value:
             raise UsageError(
-                f"expected a sequence without --{name.replace('_', '-')}, found it; give --size or --quality alone"
+                f"expected a sequence without --{name.replace('_', '-')}, found it; leave it out"
             )
 
 
@@ -64,7 +61,7 @@ def compress_frames(
     """A folder of frames, pictures by name, or a video, to a sequence."""
     *sources, target = paths
     check_output(target, force)
-    frames, rate = _frames(sources)
+    frames, rate = frames_of(sources)
     with _bar(quiet) as step:
         data = compress_sequence(
             frames,
@@ -106,24 +103,50 @@ def decompress_frames(
         )
     source, target = paths
     try:
-        data = sys.stdin.buffer.read() if source == STREAM else Path(source).read_bytes()
+        data = Path(source).read_bytes()
     except OSError as fault:
         raise CodecError(
             f"{source!r}: expected a sequence to read, found: {fault.strerror}; check the name"
         ) from fault
     with naming(source):
         info = read_sequence_info(data)
+        into_video = check_target(target, info.width, info.height, force)
         start = first or 0
         frames = decompress_sequence(data, first=start, model=model, threads=threads)
         count = len(info.frame_num_bytes) - start
         with _bar(quiet) as step:
-            if Path(target).suffix.lower() in VIDEO_SUFFIXES:
-                check_output(target, force)
-                _write_video(target, _counted(frames, count, step), info.rate)
+            counted = _counted(frames, count, step)
+            if into_video:
+                write_video(target, counted, info.rate)
             else:
-                _write_folder(target, _counted(frames, count, step), start, force)
+                write_folder(target, counted, start)
     if not quiet:
         say(f"{target}: {count} frames of {info.width}x{info.height}")
+
+
+def sequence_lines(path: str, as_json: bool) -> list[str]:
+    """What `wisp info` prints of a sequence.
+
+    Raises:
+        CodecError: it cannot be read, or its bytes are at fault.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as fault:
+        raise CodecError(
+            f"{path!r}: expected a sequence to read, found: {fault.strerror}; check the name"
+        ) from fault
+    with naming(path):
+        info = read_sequence_info(data)
+    if as_json:
+        return [json.dumps({"file": path, **asdict(info), "rate_kbps": info.rate_kbps}, indent=1)]
+    keys = [info.frame_num_bytes[number] for number in info.keys]
+    return [
+        f"{path}: {len(info.frame_num_bytes)} frames of {info.width}x{info.height}, {info.num_bytes} bytes",
+        f"  rate      {info.rate_kbps:.1f} kbit/s at {float(Fraction(*info.rate)):g} frames/s",
+        f"  model     {info.model_number}",
+        f"  keys      {len(keys)} of {sum(keys)} bytes: frames {', '.join(map(str, info.keys))}",
+    ]
 
 
 def parse_rate(text: str) -> tuple[int, int]:
@@ -132,87 +155,16 @@ def parse_rate(text: str) -> tuple[int, int]:
     Raises:
         UsageError: it is no number above 0.
     """
-    try:
-        rate = Fraction(text)
-        if "/" not in text:
-            rate = rate.limit_denominator(LARGEST_PART)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
+    rate = Fraction(0)
+    if _RATE.fullmatch(text):
+        try:
+            rate = Fraction(text)
+            rate = rate if "/" in text else rate.limit_denominator(LARGEST_PART)
+        except ZeroDivisionError:
+            rate = Fraction(0)
     if rate <= 0:
         raise UsageError(f"expected --fps as a number such as 25, 29.97 or 30000/1001, found {text!r}")
     return rate.numerator, rate.denominator
-
-
-def _frames(sources: Sequence[str]) -> tuple[list[Picture], tuple[int, int]]:
-    if len(sources) == 1 and os.path.isdir(sources[0]):
-        names = sorted(os.listdir(sources[0]))
-        paths = [os.path.join(sources[0], n) for n in names if Path(n).suffix.lower() in PICTURE_SUFFIXES]
-        if not paths:
-            raise ImageError(f"{sources[0]!r}: expected a folder of pictures, found none")
-        return [open_image(path) for path in paths], DEFAULT_RATE
-    if len(sources) == 1 and Path(sources[0]).suffix.lower() in VIDEO_SUFFIXES:
-        return _read_video(sources[0])
-    return [open_image(path) for path in sources], DEFAULT_RATE
-
-
-def _av() -> Any:
-    try:
-        import av  # heavy, and only videos need it
-    except ModuleNotFoundError:
-        raise UsageError(
-            "expected the package av to read or write videos, found none: install wisp-codec[video], or use a "
-            "folder of frames"
-        ) from None
-    return av
-
-
-def _read_video(path: str) -> tuple[list[Picture], tuple[int, int]]:
-    av = _av()
-    try:
-        with av.open(path) as container:
-            stream = container.streams.video[0]
-            rate = Fraction(stream.average_rate or 25).limit_denominator(1001)
-            frames = [to_picture(frame.to_ndarray(format="rgb24")) for frame in container.decode(stream)]
-    except (av.FFmpegError, OSError, IndexError, ValueError) as fault:
-        reason = " ".join(str(fault).split())
-        raise ImageError(f"{path!r}: expected a video, found: {reason}") from None
-    if not frames:
-        raise ImageError(f"{path!r}: expected a video with frames, found none")
-    return frames, (rate.numerator, rate.denominator)
-
-
-def _write_video(target: str, frames: Iterator[Any], rate: tuple[int, int]) -> None:
-    """Nearly lossless H.264, or what the container takes; it appears whole or not at all."""
-    av = _av()
-    part = Path(target).with_name(f".{Path(target).stem}.part{Path(target).suffix}")
-    try:
-        with av.open(str(part), "w") as container:
-            stream = None
-            for image in frames:
-                colour = image.convert("RGB")
-                if stream is None:
-                    stream = container.add_stream("libx264", rate=Fraction(*rate), options={"crf": "10"})
-                    stream.width, stream.height = (side - side % 2 for side in colour.size)
-                    stream.pix_fmt = "yuv420p"
-                cut = colour.crop((0, 0, stream.width, stream.height))
-                container.mux(stream.encode(av.VideoFrame.from_image(cut)))
-            if stream is not None:
-                container.mux(stream.encode())
-        os.replace(part, target)
-    except (av.FFmpegError, OSError) as fault:
-        reason = " ".join(str(fault).split())
-        raise CodecError(f"cannot write {target!r}: {reason}") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _write_folder(target: str, frames: Iterator[Any], start: int, force: bool) -> None:
-    folder = Path(target)
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
-        raise UsageError(f"expected an empty place for frames, found {target!r}; choose another, or give -f")
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(frames, start=start):
-        write_output(str(folder / f"{number:05d}.png"), encode_picture(image, "png"))
 
 
 def _counted(frames: Iterator[Any], count: int, step: Callable[[int, int], None]) -> Iterator[Any]:

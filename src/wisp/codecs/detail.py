@@ -76,7 +76,7 @@ def add_detail(shown_u8: NDArray[np.uint8], frame: bytes) -> NDArray[np.uint8]:
     height, width = shown_u8.shape[:2]
     if len(frame) < 10 or frame[0] & 1 or frame[3:6] != _START:
         raise Corrupt("expected detail as a VP8 key frame, found other bytes; the file is damaged")
-    found = tuple(side & 0x3FFF for side in struct.unpack_from("<HH", frame, 6))
+    found = struct.unpack_from("<HH", frame, 6)  # the two highest bits of each are a scale, which must be 0
     if found != (width, height):
         raise Corrupt(
             f"expected detail of {width}x{height} pixels, found {found[0]}x{found[1]}; the file is damaged"

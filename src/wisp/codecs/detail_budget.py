@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wisp.codecs.detail import write_detail
+from wisp.allocation.benefit import region_distortions
+from wisp.codecs.detail import add_detail, write_detail
 from wisp.container import DETAIL_VERSION, Chunk, unpack_file
-from wisp.container.varint import pack_varint
+from wisp.container.varint import MAX_VARINT, pack_varint
 from wisp.imaging import Picture
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ def spend_on_detail(
     header = replace(file.header, version=DETAIL_VERSION)
     pyramid = codec.decode_tokens(file)
     bare = codec.write_tokens(pyramid, header, chunks)
-    room = budget - len(bare) - len(pack_varint(budget)) + 1
-    detail = write_detail(picture.pixels_u8, codec.synthesise(file, pyramid), room)
-    return data if detail is None else codec.write_tokens(pyramid, header, chunks, detail)
+    room = min(budget - len(bare) - len(pack_varint(min(budget, MAX_VARINT))) + 1, MAX_VARINT)
+    shown = codec.synthesise(file, pyramid)
+    detail = write_detail(picture.pixels_u8, shown, room)
+    if detail is None:
+        return data
+    if base is not data:  # tokens made room; was that worth it?
+        whole = unpack_file(data)
+        before = region_distortions(picture.pixels_u8, codec.synthesise(whole, codec.decode_tokens(whole)), 1)
+        if region_distortions(picture.pixels_u8, add_detail(shown, detail), 1).sum() >= before.sum():
+            return data
+    return codec.write_tokens(pyramid, header, chunks, detail)

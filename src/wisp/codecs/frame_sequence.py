@@ -14,10 +14,17 @@ from numpy.typing import NDArray
 
 from wisp.allocation.benefit import region_distortions, region_weights
 from wisp.allocation.lagrange import choose_depths
-from wisp.codecs.moved_frame import MovedFrame, check_model, read_frame, show_frame, write_frame
+from wisp.codecs.moved_frame import (
+    MovedFrame,
+    check_model,
+    moved_blocks,
+    read_frame,
+    show_frame,
+    write_frame,
+)
 from wisp.codecs.proposal import lmbda_of_quality, propose
 from wisp.codecs.token_pyramid import TokenPyramidCodec
-from wisp.container import unpack_file
+from wisp.container import read_header, unpack_file
 from wisp.container.header import Header
 from wisp.container.sequence import Frame, FrameSequence
 from wisp.errors import Corrupt, ImageError
@@ -28,7 +35,6 @@ from wisp.rate import Target
 
 VECTOR_BITS = 4.0  # about what a block's vector costs
 CUT_SHARE = 0.6  # of the regions coded anew: then it is another scene
-REGION = 32
 ANEW = 2.0  # times as costly must moving be before a region is coded anew
 
 
@@ -66,7 +72,9 @@ class SequenceWriter:
                 f"expected frames of {self._header.width}x{self._header.height}, found one of "
                 f"{picture.width}x{picture.height}; scale them to one size"
             )
-        if self._before is None or self._since_key + 1 >= self.key_every:
+        if self._before is None or self._header is None or self._since_key + 1 >= self.key_every:
+            return self._key(picture)
+        if self._header.greyscale and not picture.greyscale:
             return self._key(picture)
         moved, state = self._moved(picture)
         if moved.coded_share > CUT_SHARE:
@@ -98,14 +106,13 @@ class SequenceWriter:
         coded_cost = (
             np.take_along_axis(demand.distortions, here, 0) + lmbda * np.take_along_axis(cumulative, here, 0)
         )[0]
-        padded = [pad_to_multiple(frame, REGION) for frame in (pixels, predicted)]
-        errors = region_distortions(padded[0], padded[1], REGION)
-        moved_cost = errors * region_weights(pixels, codec.settings.masking, REGION)
-        moved_cost += lmbda * VECTOR_BITS * (REGION // BLOCK) ** 2
+        side = codec.bundle.config.strides[0]
+        padded = [pad_to_multiple(frame, side) for frame in (pixels, predicted)]
+        errors = region_distortions(padded[0], padded[1], side)
+        moved_cost = errors * region_weights(pixels, codec.settings.masking, side)
+        moved_cost += lmbda * VECTOR_BITS * (side // BLOCK) ** 2
         coded = moved_cost > ANEW * coded_cost
-        fold = REGION // BLOCK
-        blocks = coded.repeat(fold, 0).repeat(fold, 1)[: vectors.shape[0], : vectors.shape[1]]
-        vectors[blocks] = 0
+        vectors[~moved_blocks(coded, vectors.shape[:2], side)] = 0
         tokens = replace(proposal.analysed.tokens, grain_map=np.where(coded, depths, 0).astype(np.uint8))
         frame = MovedFrame(vectors, tokens.cut_to_map())
         data = write_frame(codec, self._header, frame)
@@ -115,31 +122,35 @@ class SequenceWriter:
 
 def read_sequence(
     codec: TokenPyramidCodec, sequence: FrameSequence, first: int, max_pixels: int
-) -> Iterator[NDArray[np.uint8]]:
-    """Frames (H, W, 3) uint8 from number `first` on; decoding starts at the key frame before it.
+) -> Iterator[tuple[NDArray[np.uint8], bool]]:
+    """Frames (H, W, 3) uint8 from number `first` on, and whether each is grey; decoding starts at the key frame before.
 
     Raises:
         BitstreamError: a frame's bytes are at fault, or key frames differ in size.
         ModelMismatch: a key frame is of another model.
     """
     start = sequence.key_before(first)
+    known, *_ = read_header(sequence.frames[0].data, max_pixels)
     state: Advected | None = None
     header: Header | None = None
     for number, frame in enumerate(sequence.frames[start:], start=start):
         if frame.is_key:
             file = unpack_file(frame.data, max_pixels)
-            known = header or file.header
-            if (known.width, known.height, known.model_number) != (
-                file.header.width,
-                file.header.height,
-                file.header.model_number,
+            header = file.header
+            if (header.width, header.height, header.model_number, header.scale_exponent) != (
+                known.width,
+                known.height,
+                known.model_number,
+                0,
             ):
-                raise Corrupt(f"expected key frames of one size and model, found another at {number}")
-            header, shown = file.header, codec.synthesise(file, *codec.decode(file))
+                raise Corrupt(
+                    f"expected key frames of one size, full scale and one model, found another at {number}"
+                )
+            shown = codec.synthesise(file, *codec.decode(file))
             state = still(shown)
         else:
             assert header is not None
             assert state is not None
             shown, state = show_frame(codec, state, read_frame(codec, header, frame.data))
         if number >= first:
-            yield shown
+            yield shown, header.greyscale

@@ -1,4 +1,4 @@
-"""Tokens to payload and back with a static Huffman code, as Control-GIC codes them (docs/format.md, section 5.9).
+"""Tokens to payload and back with a static Huffman code, as Control-GIC codes them (docs/format.md, section 5.10).
 
     grain map (range coded, finished) -> level by level, raster over the positions that are sent: one code an index
 

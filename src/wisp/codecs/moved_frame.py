@@ -9,6 +9,7 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,7 @@ CODED_SHARES = (
     TOTAL * 13 // 16,
 )  # of coded regions, by how many of left and upper are
 GUESSED_DEPTH = 8  # of the tokens that stand in for moved regions while the coded ones are synthesised
+_ROWS = 512  # of tables at once: half a megabyte
 FADE = 8  # pixels over which a coded region fades into its moved neighbours
 
 
@@ -60,7 +62,13 @@ def check_model(codec: TokenPyramidCodec) -> MapCoder:
     Raises:
         UsageError: its grain is no map of depths.
     """
-    if codec.is_uniform or codec.is_routed or not isinstance(codec.entropy_model.grain, MapCoder):
+    side = codec.bundle.config.strides[0]
+    if (
+        codec.is_uniform
+        or codec.is_routed
+        or side % BLOCK
+        or not isinstance(codec.entropy_model.grain, MapCoder)
+    ):
         raise UsageError(
             f"expected a model with a grain map of depths for sequences, found "
             f"{codec.bundle.config.name}; use wisp_small"
@@ -81,7 +89,7 @@ def _write(codec: TokenPyramidCodec, header: Header, frame: MovedFrame, by_prior
     _put(encoder, by_prior * TOTAL // 2, TOTAL // 2)
     coded = frame.coded
     _exchange_coded(coded, lambda share, is_coded: _put_flag(encoder, share, is_coded))
-    moved = _moved_blocks(coded, frame.vectors.shape[:2])
+    moved = moved_blocks(coded, frame.vectors.shape[:2], codec.bundle.config.strides[0])
     levels = _differences(frame.vectors, moved)
     for axis in (0, 1):
         scale = best_scale(levels[:, axis])
@@ -102,6 +110,10 @@ def read_frame(codec: TokenPyramidCodec, header: Header, data: bytes) -> MovedFr
     Raises:
         Truncated, Corrupt: the bytes are at fault.
     """
+    try:
+        grain = check_model(codec)
+    except UsageError as fault:
+        raise Corrupt(f"expected a model that moves frames, found another: {fault}") from None
     shape = pyramid_shape(codec.bundle.config, header.height, header.width)
     decoder = RangeDecoder(data)
     by_prior = bool(_take(decoder, [TOTAL // 2]))
@@ -111,19 +123,20 @@ def read_frame(codec: TokenPyramidCodec, header: Header, data: bytes) -> MovedFr
     coded = np.zeros((shape.rows, shape.columns), np.bool_)
     _exchange_coded(coded, lambda share, _: bool(_take(decoder, [TOTAL - share])))
     blocks = grid(header.height, header.width)
-    moved = _moved_blocks(coded, blocks)
+    moved = moved_blocks(coded, blocks, shape.strides[0])
     count = int(moved.sum())
     parts = []
     for _ in (0, 1):
         scale = _take(decoder, [(i + 1) * (TOTAL // NUM_SCALES) for i in range(NUM_SCALES)])
         if scale >= NUM_SCALES:
             raise decoder.fault("a scale that does not exist")
-        rows = np.repeat(scale_cumulatives()[scale][None], count, 0)
-        parts.append(decoder.decode(rows).astype(np.int32) - REACH)
+        sizes = [min(_ROWS, count - done) for done in range(0, count, _ROWS)]
+        symbols = [decoder.decode(np.repeat(scale_cumulatives()[scale][None], n, 0)) for n in sizes]
+        parts.append(np.concatenate([np.empty(0, np.uint8), *symbols]).astype(np.int32) - REACH)
     vectors = _vectors(np.stack(parts, -1), moved)
     if np.abs(vectors).max(initial=0) > MAX_VECTOR:
         raise decoder.fault("a vector beyond any search")
-    pyramid = empty_pyramid(shape, check_model(codec).read(decoder, shape, coded))
+    pyramid = empty_pyramid(shape, grain.read(decoder, shape, coded))
     model.read_tokens(decoder, pyramid)
     wanted, found = decoder.finish(), len(data) - CHECK_NUM_BYTES
     if found < wanted:
@@ -172,13 +185,13 @@ def _weights(coded: NDArray[np.bool_], side: int, height: int, width: int) -> ND
     return weight
 
 
-def _exchange_coded(coded: NDArray[np.bool_], exchange: object) -> None:
+def _exchange_coded(coded: NDArray[np.bool_], exchange: Callable[[int, bool], bool]) -> None:
     """Visit regions in raster order; exchange(share, is coded) gives the flag, which is filled in."""
     rows, columns = coded.shape
     for row in range(rows):
         for column in range(columns):
             near = int(row > 0 and coded[row - 1, column]) + int(column > 0 and coded[row, column - 1])
-            coded[row, column] = exchange(CODED_SHARES[near], bool(coded[row, column]))  # type: ignore[operator]
+            coded[row, column] = exchange(CODED_SHARES[near], bool(coded[row, column]))
 
 
 def _put(encoder: RangeEncoder, start: int, width: int) -> None:
@@ -196,9 +209,9 @@ def _take(decoder: RangeDecoder, ends: list[int]) -> int:
     return int(decoder.decode(np.array([[0, *ends, TOTAL]], np.int32))[0])
 
 
-def _moved_blocks(coded: NDArray[np.bool_], blocks: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(blocks down, blocks across): those of regions that are not coded."""
-    fold = 32 // BLOCK
+def moved_blocks(coded: NDArray[np.bool_], blocks: tuple[int, ...], side: int) -> NDArray[np.bool_]:
+    """(blocks down, blocks across): those of regions, of `side` pixels, that are not coded."""
+    fold = side // BLOCK
     moved: NDArray[np.bool_] = ~coded.repeat(fold, 0).repeat(fold, 1)[: blocks[0], : blocks[1]]
     return moved
 

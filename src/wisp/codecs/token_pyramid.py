@@ -248,6 +248,10 @@ class TokenPyramidCodec(BundleEntropy):
         found, detail = len(file.payload), b""
         if header.has_detail and found >= wanted:
             length, start = unpack_varint(file.payload, wanted)
+            if not length or header.scale_exponent:
+                raise Corrupt(
+                    "expected detail at full scale, found none or a smaller one; the file is damaged"
+                )
             wanted = start + length
             detail = file.payload[start:wanted]
         if found < wanted:

@@ -21,7 +21,7 @@ class WispFile:
 
     Attributes:
         header: what the header says.
-        header_bytes: the header as it lies in the file, 6 to 10 bytes; the check covers it.
+        header_bytes: the header as it lies in the file, 6 to 11 bytes; the check covers it.
         chunks: metadata in file order; empty if header.has_chunks is false.
         payload: range-coded symbols, at least 1 byte.
         check: the last two bytes, 0..65535.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wisp.errors import Corrupt, ModelMismatch, Truncated
 
 MAX_LENGTH = 16  # bits; a reader looks at so many at once
+_BLOCK = 4096  # symbols decoded at once: bounds memory, whatever follows them
 
 
 def code_lengths(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -85,23 +86,33 @@ class HuffmanCode:
             Truncated: the data end before.
             Corrupt: the bits that fill the last byte are not zero.
         """
-        peek, room = np.unpackbits(np.frombuffer(data, np.uint8)), 8 * len(data)
-        windows = np.zeros(room + MAX_LENGTH, np.int64)
-        for bit in range(MAX_LENGTH):
-            windows[:room] |= np.pad(peek[bit:], (0, min(bit, room))).astype(np.int64) << (
-                MAX_LENGTH - 1 - bit
-            )
-        candidates = self._symbols[windows[: room + 1]]
-        steps = self.lengths[candidates].tolist()
-        found, place = [], 0
-        for _ in range(count):
-            if place >= room:
-                break
-            found.append(place)
-            place += steps[place]
-        if len(found) < count or place > room:
-            raise Truncated(f"expected {count} Huffman codes, found {len(data)} bytes; the end is missing")
+        parts, place = [], 0
+        for first in range(0, count, _BLOCK):
+            symbols, place = self._decode_block(data, place, min(_BLOCK, count - first))
+            parts.append(symbols)
         num_bytes = -(-place // 8)
-        if peek[place : 8 * num_bytes].any():
+        if place % 8 and data[num_bytes - 1] & 0xFF >> place % 8:
             raise Corrupt("expected zeros behind the last Huffman code, found others; the file is damaged")
-        return candidates[np.array(found, np.intp)].astype(np.int64), num_bytes
+        return np.concatenate(parts) if parts else np.empty(0, np.int64), num_bytes
+
+    def _decode_block(self, data: bytes, place: int, count: int) -> tuple[NDArray[np.int64], int]:
+        """`count` symbols from bit `place` on, and the bit behind them."""
+        start = place // 8
+        some = np.frombuffer(data[start : start + count * MAX_LENGTH // 8 + 2], np.uint8)
+        bits = np.unpackbits(some)
+        windows = np.zeros(len(bits), np.int64)
+        for bit in range(min(MAX_LENGTH, len(bits))):
+            windows[: len(bits) - bit] |= bits[bit:].astype(np.int64) << (MAX_LENGTH - 1 - bit)
+        candidates = self._symbols[windows]
+        steps = self.lengths[candidates].tolist()
+        found, here = [], place - 8 * start
+        for _ in range(count):
+            if here >= len(bits):
+                break
+            found.append(here)
+            here += steps[here]
+        if len(found) < count or here > len(bits):
+            raise Truncated(
+                f"expected {count} more Huffman codes, found {len(some)} bytes; the end is missing"
+            )
+        return candidates[np.array(found, np.intp)], 8 * start + here
