@@ -18,14 +18,15 @@ class ModelEntry:
 
 ENTRIES = (
     # number 0..14 costs nothing in a file, 15..254 a byte
-    ModelEntry(1, "wisp_small", "token_pyramid"),
+    ModelEntry(4, "wisp_small", "token_pyramid"),
     ModelEntry(2, "pq_mim", "token_pyramid"),
     ModelEntry(3, "control_gic", "token_pyramid"),
 )
 
 # Numbers whose models are gone, which until 1.0 may happen: what they were, and what can be done.
 WITHDRAWN = {
-    0: "the first weights of wisp_small, withdrawn before a release; use the commits of 2026-11-21 before it"
+    0: "the first weights of wisp_small, withdrawn before a release; use the commits of 2026-11-21 before it",
+    1: "the second weights of wisp_small, withdrawn before a release; use the commits of 2026-11-21",
 }
 
 DEFAULT_MODEL = "wisp_small"
