@@ -148,6 +148,19 @@ def test_every_metric_says_what_it_is(panel: MetricPanel) -> None:
     assert all(metric.version for metric in panel.metrics)
 
 
+def test_colour_shift_is_measured_on_request() -> None:
+    panel = MetricPanel(names=["colour_shift"])
+    original = np.full((20, 30, 3), 100, np.uint8)
+    moved = original + np.array([3, 0, 6], np.uint8)
+    compare = panel.reference(Image.fromarray(original)).compare
+    assert compare(Image.fromarray(original)) == {"colour_shift": 0.0}
+    assert compare(Image.fromarray(moved)) == {"colour_shift": 3.0}
+    flipped = original.copy()
+    flipped[::2], flipped[1::2] = 90, 110  # as much up as down
+    assert compare(Image.fromarray(flipped)) == {"colour_shift": 0.0}
+    assert "colour_shift" not in METRIC_NAMES  # not in runs by default: their rows stay current
+
+
 @pytest.mark.usefixtures("without_weights")
 def test_by_default_every_metric_is_measured_or_says_why_not() -> None:
     panel = MetricPanel()

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from wisp.bench.metrics.class_agreement import ClassAgreement
+from wisp.bench.metrics.colour_shift import ColourShift
 from wisp.bench.metrics.darknet_tiny import DarknetTiny
 from wisp.bench.metrics.dists import Dists
 from wisp.bench.metrics.feature_distance import FeatureDistance
@@ -50,6 +51,10 @@ _MAKERS: Mapping[str, Callable[[_Networks], AbstractMetric]] = {
     "dists": lambda networks: Dists(),
 }
 METRIC_NAMES = tuple(_MAKERS)
+_ON_REQUEST: Mapping[str, Callable[[_Networks], AbstractMetric]] = {
+    "colour_shift": lambda networks: ColourShift(),
+}
+ALL_NAMES = (*METRIC_NAMES, *_ON_REQUEST)
 
 
 def _pixels(image: Image.Image) -> Picture:
@@ -94,21 +99,21 @@ class MetricPanel:
 
         Args:
             weights: folder of the networks' weights; None is the environment variable WISP_METRIC_WEIGHTS.
-            names: of metrics; one given twice counts once.
+            names: of metrics, out of ALL_NAMES; one given twice counts once.
 
         Raises:
             UsageError: a name is unknown, or the folder does not exist.
         """
         names = METRIC_NAMES if names is None else tuple(dict.fromkeys(names))
         for name in names:
-            if name not in _MAKERS:
-                raise UsageError(f"metrics: expected some of {', '.join(METRIC_NAMES)}; found {name!r}")
+            if name not in ALL_NAMES:
+                raise UsageError(f"metrics: expected some of {', '.join(ALL_NAMES)}; found {name!r}")
         networks = _Networks(weights_folder(weights))
         metrics: list[AbstractMetric] = []
         self.unavailable: dict[str, str] = {}
         for name in names:
             try:
-                metrics.append(_MAKERS[name](networks))
+                metrics.append({**_MAKERS, **_ON_REQUEST}[name](networks))
             except MetricUnavailable as reason:
                 self.unavailable[name] = str(reason)
         self.metrics: tuple[AbstractMetric, ...] = tuple(metrics)
