@@ -66,6 +66,15 @@ def test_flat_pictures_stay_small(level: int, photograph: Image.Image) -> None:
     assert len(flat) < 0.5 * len(wisp.compress(photograph, size=20000))
 
 
+@pytest.mark.parametrize("colour", [(0, 0, 0), (128, 128, 128), (255, 255, 255), (200, 20, 20)])
+def test_flat_colours_are_right(colour: tuple[int, int, int]) -> None:
+    """Tokens alone may miss a colour that photographs do not have; what is left of the budget must not be wasted."""
+    flat = np.full((400, 600, 3), colour, np.uint8)
+    shown = np.asarray(wisp.decompress(wisp.compress(flat, size=2500)).convert("RGB")).astype(float)
+    assert np.abs(shown.mean((0, 1)) - colour).max() < 2.5
+    assert np.square(shown - flat).mean() < 8
+
+
 def test_tokens_do_not_depend_on_threads(photograph: Image.Image) -> None:
     data = wisp.compress(photograph, size=2000, threads=1)
     other = wisp.compress(photograph, size=2000, threads=2)

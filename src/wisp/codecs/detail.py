@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wisp.allocation.benefit import INVISIBLE, region_distortions
 from wisp.errors import Corrupt
 
 MIN_ROOM = 64  # bytes; below, a frame of any size would say nothing
@@ -33,8 +34,8 @@ _START = b"\x9d\x01\x2a"
 def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], room: int) -> bytes | None:
     """A frame of at most `room` bytes; None if there is none, or the picture is too large for one.
 
-    The quality is the highest that fits, by bisection; the next higher one is then tried on a weaker difference, which
-    comes as close to the room as is wanted.
+    The quality is the highest that fits, by bisection, or the lowest at which the error is invisible; if it is visible,
+    the next higher one is then tried on a weaker difference, which comes as close to the room as is wanted.
 
     Args:
         original_u8, shown_u8: (H, W, 3).
@@ -43,17 +44,22 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
         return None
     enough = int(room * (1 - SHARE_LEFT))
     best: bytes | None = None
+    unseen: bytes | None = None
     whole = _difference(original_u8, shown_u8, 1.0)
     low, high = -1.0, BEST_QUALITY
     for quality in (BEST_QUALITY, *[None] * HALVINGS):
         at = (max(low, 0.0) + high) / 2 if quality is None else quality
         frame = _encode(whole, at)
-        if len(frame) <= room:
+        if len(frame) > room:
+            high = at
+        elif _is_invisible(original_u8, add_detail(shown_u8, frame)):
+            high, unseen = at, frame
+        else:
             low, best = at, frame if best is None or len(frame) > len(best) else best
             if len(frame) >= enough or at == BEST_QUALITY:
                 return best
-        else:
-            high = at
+    if unseen is not None:
+        return unseen
     weak, strong = 0.0, 1.0
     for _ in range(STRENGTHS):
         strength = (weak + strong) / 2
@@ -95,6 +101,11 @@ def add_detail(shown_u8: NDArray[np.uint8], frame: bytes) -> NDArray[np.uint8]:
         total = shown_u8[rows].astype(np.int16) + difference[rows] - CENTRE
         out[rows] = np.clip(total, 0, 255)
     return out
+
+
+def _is_invisible(original_u8: NDArray[np.uint8], found_u8: NDArray[np.uint8]) -> bool:
+    total = region_distortions(original_u8, found_u8, 1).sum()
+    return bool(total <= INVISIBLE * original_u8.shape[0] * original_u8.shape[1])
 
 
 def _difference(

@@ -15,7 +15,7 @@ from wisp.imaging import Picture
 if TYPE_CHECKING:
     from wisp.codecs.token_pyramid import TokenPyramidCodec
 
-LEAST_BPP = 0.1  # of a budget: below, tokens do not come to an end
+LEAST_BPP = 0.02  # of a budget: below, there is no room for a frame
 LEAST_SHARE = 0.005  # of a budget that may stay unused
 FRAME_BPP = 0.022  # what a frame needs to say something; one that says nothing needs 0.014
 
