@@ -24,7 +24,8 @@ MAX_SIDE = 16383  # of a VP8 frame
 CENTRE = 128
 BEST_QUALITY = 100.0
 HALVINGS = 7  # of the quality, then of the strength
-STRENGTHS = 9
+STRENGTHS = 5
+TRIES = 30
 SHARE_LEFT = 0.002  # of the room may stay unused
 BAND_ROWS = 256
 _RIFF = struct.Struct("<4sI4s4sI")
@@ -35,7 +36,7 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
     """A frame of at most `room` bytes; None if there is none, or the picture is too large for one.
 
     The quality is the highest that fits, by bisection, or the lowest at which the error is invisible; if it is visible,
-    the next higher one is then tried on a weaker difference, which comes as close to the room as is wanted.
+    the next higher ones are then tried on a weaker difference, which comes as close to the room as is wanted.
 
     Args:
         original_u8, shown_u8: (H, W, 3).
@@ -66,10 +67,19 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
         frame = _encode(_difference(original_u8, shown_u8, strength), high)
         if len(frame) <= room:
             weak, best = strength, frame if best is None or len(frame) > len(best) else best
-            if len(frame) >= enough:
-                break
         else:
             strong = strength
+    for number in range(
+        TRIES
+    ):  # sizes jump where libwebp's segments change: some of the neighbours fill the gap
+        if best is not None and len(best) >= enough:
+            break
+        strength = weak + (number + 1) / (TRIES + 1) * (min(1.0, 2 * strong - weak) - weak)
+        frame = _encode(
+            _difference(original_u8, shown_u8, strength), min(BEST_QUALITY, high * (1 + number % 5 / 250))
+        )
+        if len(frame) <= room and (best is None or len(frame) > len(best)):
+            best = frame
     return best
 
 
