@@ -157,7 +157,7 @@ def test_failed_load_fails_again(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("front", "message"),
     [
-        (b"\xc7\x50\x80\x12\xb0\xc7", "version"),
+        (b"\xc7\x50\xc0\x12\xb0\xc7", "version"),
         (b"\xc7\x50\x03\x12\xb0\xc7", "size class"),
         (b"\xc7\x50\x01\x01\x2b\x00\xc7", "smallest size class"),
         (b"\xc7\x5f\x00\x12\xb0\xc7\x07", "extended model"),

@@ -290,7 +290,7 @@ def test_on_the_command_line(prior_model: Path, clip: list[NDArray[np.uint8]], t
         assert_one_line_error(run_cli("decompress", target, wrong, "--model", prior_model), 2)
     for option in (("--fill", "generate"), ("--format", "jpeg"), ("--allow-partial",), ("--bytes", "10")):
         given = run_cli("decompress", target, tmp_path / "x", *option)
-        assert_one_line_error(given, 2, "without --")
+        assert_one_line_error(given, 2, "no --")
     for option in (("--alpha", "keep"), ("--effort", "9"), ("--huffman",), ("--fps", "1e99999999")):
         assert_one_line_error(run_cli("compress", frames, tmp_path / "x.wisps", *option), 2, option[0])
     assert not list(tmp_path.glob("x*"))

@@ -262,7 +262,7 @@ def test_a_mask_needs_a_grain_map(photo_u8: NDArray[np.uint8], uniform_model: Pa
 
 
 def test_packets_need_a_grain_map(photo_u8: NDArray[np.uint8], uniform_model: Path) -> None:
-    with pytest.raises(UsageError, match="with a grain map for packets"):
+    with pytest.raises(UsageError, match="with a grain map of depths for packets"):
         wisp.packetize(photo_u8, model=uniform_model)
 
 

@@ -90,12 +90,18 @@ def compress_command(
     huffman: Annotated[
         bool,
         typer.Option(
-            "--huffman", help="Code tokens by the model's Huffman code, as Control-GIC was published."
+            "--huffman",
+            help="Code tokens by a Huffman code, as Control-GIC was published (control_gic only).",
         ),
     ] = False,
     effort: Annotated[
         int,
-        typer.Option(min=0, max=9, metavar="0..9", help="7 to 9: refine tokens against the decoder, slowly."),
+        typer.Option(
+            min=0,
+            max=9,
+            metavar="0..9",
+            help="7 to 9: refine tokens against the decoder, slowly; 0 to 6 are alike.",
+        ),
     ] = USUAL_EFFORT,
     fps: Annotated[
         str | None,
@@ -106,7 +112,7 @@ def compress_command(
     key_every: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Of a .wisps sequence: at least every so many frames a key frame (24)."
+            metavar="N", help="Of a .wisps sequence: frames from one key frame to the next, at most (24)."
         ),
     ] = None,
     text: Annotated[

@@ -42,7 +42,7 @@ def refuse_for_frames(**options: object) -> None:
     for name, value in options.items():
         if value:
             raise UsageError(
-                f"expected a sequence without --{name.replace('_', '-')}, found it; leave it out"
+                f"expected no --{name.replace('_', '-')} with a .wisps sequence, found it; leave it out"
             )
 
 
@@ -99,7 +99,7 @@ def decompress_frames(
     """
     if len(paths) != 2:
         raise UsageError(
-            f"expected a sequence and a folder or a video for its frames, found {len(paths)} names"
+            f"expected a sequence, and a folder or a video for its frames, found {len(paths)} names; name both"
         )
     source, target = paths
     try:
@@ -145,7 +145,7 @@ def sequence_lines(path: str, as_json: bool) -> list[str]:
         f"{path}: {len(info.frame_num_bytes)} frames of {info.width}x{info.height}, {info.num_bytes} bytes",
         f"  rate      {info.rate_kbps:.1f} kbit/s at {float(Fraction(*info.rate)):g} frames/s",
         f"  model     {info.model_number}",
-        f"  keys      {len(keys)} of {sum(keys)} bytes: frames {', '.join(map(str, info.keys))}",
+        f"  key frames {', '.join(map(str, info.keys))}: {sum(keys)} bytes together",
     ]
 
 

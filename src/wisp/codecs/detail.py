@@ -25,7 +25,8 @@ CENTRE = 128
 BEST_QUALITY = 100.0
 HALVINGS = 7  # of the quality, then of the strength
 STRENGTHS = 5
-TRIES = 30
+TRIES = 20
+AS_GOOD = 1.01  # times the error: a fuller frame may have so much
 SHARE_LEFT = 0.002  # of the room may stay unused
 BAND_ROWS = 256
 _RIFF = struct.Struct("<4sI4s4sI")
@@ -48,12 +49,12 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
     unseen: bytes | None = None
     whole = _difference(original_u8, shown_u8, 1.0)
     low, high = -1.0, BEST_QUALITY
-    for quality in (BEST_QUALITY, *[None] * HALVINGS):
-        at = (max(low, 0.0) + high) / 2 if quality is None else quality
+    for first in (BEST_QUALITY, *[None] * HALVINGS):
+        at = (max(low, 0.0) + high) / 2 if first is None else first
         frame = _encode(whole, at)
         if len(frame) > room:
             high = at
-        elif _is_invisible(original_u8, add_detail(shown_u8, frame)):
+        elif _error(original_u8, add_detail(shown_u8, frame)) <= INVISIBLE:
             high, unseen = at, frame
         else:
             low, best = at, frame if best is None or len(frame) > len(best) else best
@@ -69,17 +70,19 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
             weak, best = strength, frame if best is None or len(frame) > len(best) else best
         else:
             strong = strength
-    for number in range(
-        TRIES
-    ):  # sizes jump where libwebp's segments change: some of the neighbours fill the gap
+    # Sizes jump where libwebp's segments change: some neighbour fills the gap, a little weaker at a quality that is too
+    # good, or a little stronger at the one that fits.
+    span = min(1.0, 2 * strong - weak) - weak
+    nearby = [(weak + k / (TRIES + 1) * span, high * (1 + k % 5 / 250)) for k in range(1, TRIES + 1)]
+    nearby += [(1 + k / 200, max(low, 0.0) * (1 - k % 3 / 250)) for k in range(1, TRIES + 1)]
+    for strength, quality in nearby:
         if best is not None and len(best) >= enough:
             break
-        strength = weak + (number + 1) / (TRIES + 1) * (min(1.0, 2 * strong - weak) - weak)
-        frame = _encode(
-            _difference(original_u8, shown_u8, strength), min(BEST_QUALITY, high * (1 + number % 5 / 250))
-        )
+        frame = _encode(_difference(original_u8, shown_u8, strength), min(quality, BEST_QUALITY))
         if len(frame) <= room and (best is None or len(frame) > len(best)):
-            best = frame
+            found = _error(original_u8, add_detail(shown_u8, frame))
+            if best is None or found <= AS_GOOD * _error(original_u8, add_detail(shown_u8, best)):
+                best = frame
     return best
 
 
@@ -113,9 +116,9 @@ def add_detail(shown_u8: NDArray[np.uint8], frame: bytes) -> NDArray[np.uint8]:
     return out
 
 
-def _is_invisible(original_u8: NDArray[np.uint8], found_u8: NDArray[np.uint8]) -> bool:
-    total = region_distortions(original_u8, found_u8, 1).sum()
-    return bool(total <= INVISIBLE * original_u8.shape[0] * original_u8.shape[1])
+def _error(original_u8: NDArray[np.uint8], found_u8: NDArray[np.uint8]) -> float:
+    """Squared error of a pixel, of all channels together."""
+    return float(region_distortions(original_u8, found_u8, 1).mean())
 
 
 def _difference(
