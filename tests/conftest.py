@@ -57,6 +57,24 @@ def routed_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def grid_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path of a tiny bundle of a latent grid: four channels, of which 1, 2 or 4 are the rates."""
+    from tiny_latents import tiny_grid_recipe, tiny_latent_bundle
+
+    folder = tmp_path_factory.mktemp("models") / "tiny_grid"
+    return tiny_latent_bundle(folder, tmp_path_factory.mktemp("grid"), tiny_grid_recipe())
+
+
+@pytest.fixture(scope="session")
+def vector_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path of a tiny bundle of a latent vector: sixteen numbers for squares of 64 pixels."""
+    from tiny_latents import tiny_latent_bundle, tiny_vector_recipe
+
+    folder = tmp_path_factory.mktemp("models") / "tiny_vector"
+    return tiny_latent_bundle(folder, tmp_path_factory.mktemp("vector"), tiny_vector_recipe())
+
+
+@pytest.fixture(scope="session")
 def photo_u8() -> NDArray[np.uint8]:
     """A generated picture (200, 300, 3) uint8 with shading, edges and noise."""
     from wisp.train.verify import example_picture as make_picture

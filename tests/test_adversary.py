@@ -16,7 +16,7 @@ from wisp.errors import UsageError
 from wisp.train.adversary import Adversary
 from wisp.train.critic import Critic, condition_of
 from wisp.train.feature_loss import FeatureLoss
-from wisp.train.loop import Trainer
+from wisp.train.pyramid_trainer import PyramidTrainer
 from wisp.train.recipe import StageConfig
 from wisp.train.run_options import RunOptions
 from wisp.train.verify import example_picture as make_picture
@@ -65,7 +65,7 @@ def test_the_verdict_depends_on_what_was_sent(weights: Path) -> None:
 def test_a_critic_learns_to_tell_and_a_synthesis_to_please(weights: Path) -> None:
     torch.manual_seed(0)
     features = FeatureLoss(weights)
-    adversary = Adversary(CONFIG, features, torch.device("cpu"))
+    adversary = Adversary(CONFIG.strides[-1], sum(CONFIG.latent_channels), features, torch.device("cpu"))
     sent = _sent()
     x = torch.rand(4, 3, 64, 64) * 2 - 1
     smooth = torch.nn.functional.avg_pool2d(x, 5, 1, 2)
@@ -84,7 +84,12 @@ def test_a_critic_learns_to_tell_and_a_synthesis_to_please(weights: Path) -> Non
 
 
 def test_nothing_seen_means_no_step(weights: Path) -> None:
-    assert Adversary(CONFIG, FeatureLoss(weights), torch.device("cpu")).step() == {}
+    assert (
+        Adversary(
+            CONFIG.strides[-1], sum(CONFIG.latent_channels), FeatureLoss(weights), torch.device("cpu")
+        ).step()
+        == {}
+    )
 
 
 def test_a_critic_without_features_is_refused() -> None:
@@ -111,7 +116,7 @@ def test_a_resumed_run_keeps_its_critic(weights: Path, tmp_path: Path) -> None:
                 device="cpu",
                 threads=1,
             )
-            trainer = Trainer(recipe, options)
+            trainer = PyramidTrainer(recipe, options)
             trainer.train()
         runs.append(trainer)
     states = [

@@ -16,8 +16,8 @@ from wisp.runtime.bundle import CONFIG_FORMAT
 from wisp.train.export import write_config
 from wisp.train.from_bundle import network_of_bundle
 from wisp.train.graph import pixel_unshuffle_weight, space_to_depth_weight
-from wisp.train.loop import Trainer
 from wisp.train.networks import TokenPyramid
+from wisp.train.pyramid_trainer import PyramidTrainer
 from wisp.train.recipe import load_recipe
 from wisp.train.run_options import RunOptions
 from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
@@ -51,9 +51,9 @@ def test_a_run_starts_where_the_bundle_stands(tiny_model: Path, tmp_path: Path) 
     pictures.mkdir()
     Image.fromarray(make_picture(80, 100)).save(pictures / "0.png")
     options = RunOptions(pictures, tmp_path / "run", minutes=1, device="cpu", threads=1)
-    started = Trainer(tiny_recipe(), replace(options, start=tiny_model)).average.state_dict()
+    started = PyramidTrainer(tiny_recipe(), replace(options, start=tiny_model)).average.state_dict()
     known = network_of_bundle(Bundle(tiny_model), tiny_recipe().model).state_dict()
-    random = Trainer(tiny_recipe(), options).average.state_dict()
+    random = PyramidTrainer(tiny_recipe(), options).average.state_dict()
     assert all(torch.equal(started[name], known[name]) for name in known)
     assert not all(torch.equal(started[name], random[name]) for name in known)
 

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from tiny_bundle import tiny_recipe
 
-from wisp.train.loop import Trainer
 from wisp.train.networks import TokenPyramid
 from wisp.train.prior_network import LevelPrior
+from wisp.train.pyramid_trainer import PyramidTrainer
 from wisp.train.rate_term import RateTerm
 from wisp.train.recipe import Recipe
 from wisp.train.run_options import RunOptions
@@ -72,10 +72,10 @@ def test_latents_are_drawn_to_expected_codewords() -> None:
     assert float(towards) < 0  # a step against the gradient comes nearer to codeword 7
 
 
-def _run(recipe: Recipe, pictures: Path, folder: Path, *limits: int) -> Trainer:
+def _run(recipe: Recipe, pictures: Path, folder: Path, *limits: int) -> PyramidTrainer:
     for i, limit in enumerate(limits):
         options = RunOptions(pictures, folder, 1e15, resume=i > 0, max_steps=limit, device="cpu", threads=1)
-        trainer = Trainer(recipe, options)
+        trainer = PyramidTrainer(recipe, options)
         trainer.train()
     return trainer
 

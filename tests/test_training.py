@@ -23,10 +23,10 @@ from wisp.train.feature_loss import FeatureLoss, random_window
 from wisp.train.latent_norm import LIMIT, LatentNorm
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.layers import CEILING, ResidualBlock
-from wisp.train.loop import Trainer
 from wisp.train.moving_average import update_average
 from wisp.train.networks import TokenPyramid
 from wisp.train.preview import nominal_bpp
+from wisp.train.pyramid_trainer import PyramidTrainer
 from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import DataConfig, StageConfig, load_recipe
 from wisp.train.replace_synthesis import replace_synthesis
@@ -252,12 +252,12 @@ def test_a_resumed_run_goes_on_exactly(
         "wisp.train.loop.time.monotonic", lambda: 0.5 * next(ticks)
     )  # every step takes as long
 
-    def run(folder: Path, *steps: int) -> Trainer:
+    def run(folder: Path, *steps: int) -> PyramidTrainer:
         for i, limit in enumerate(steps):
             options = RunOptions(
                 pictures, folder, 1000, resume=i > 0, max_steps=limit, device="cpu", threads=1
             )
-            trainer = Trainer(tiny_recipe(), options)
+            trainer = PyramidTrainer(tiny_recipe(), options)
             trainer.train()
         return trainer
 
@@ -272,7 +272,9 @@ def test_a_frozen_stage_leaves_the_tokens_alone(pictures: Path, tmp_path: Path) 
 
     stages = (StageConfig("first", 0.5, learning_rate=3e-3), StageConfig("second", 0.5, frozen_tokens=True))
     recipe = replace(tiny_recipe(), stages=stages)
-    trainer = Trainer(recipe, RunOptions(pictures, tmp_path / "run", minutes=0.04, device="cpu", threads=1))
+    trainer = PyramidTrainer(
+        recipe, RunOptions(pictures, tmp_path / "run", minutes=0.04, device="cpu", threads=1)
+    )
     trainer.train()
     first = load_checkpoint(tmp_path / "run" / "first.pt")["average"]
     second = load_checkpoint(tmp_path / "run" / "second.pt")["average"]
@@ -298,7 +300,7 @@ def test_a_better_synthesis_keeps_the_tokens(pictures: Path, tmp_path: Path) -> 
     stages = (StageConfig("first", 0.5, learning_rate=3e-3), StageConfig("second", 0.5, frozen_tokens=True))
     recipe = replace(tiny_recipe(), stages=stages)
     run, folder = tmp_path / "run", tmp_path / "bundle"
-    Trainer(recipe, RunOptions(pictures, run, minutes=0.04, device="cpu", threads=1)).train()
+    PyramidTrainer(recipe, RunOptions(pictures, run, minutes=0.04, device="cpu", threads=1)).train()
     export_bundle(run / "first.pt", folder, pictures, card_notes="## Notes")
     before = {
         name: (folder / name).read_bytes() for name in ("analysis.onnx", "tables.npz", "synthesis.onnx")
@@ -313,7 +315,9 @@ def test_a_better_synthesis_keeps_the_tokens(pictures: Path, tmp_path: Path) -> 
     assert report.tokens_survive
     assert wisp.decompress(data, model=Path(shutil.copytree(folder, tmp_path / "copy"))).size == (96, 96)
     assert (folder / "card.md").read_text().rstrip().endswith("## Notes")
-    Trainer(recipe, RunOptions(pictures, tmp_path / "other", minutes=1, device="cpu", max_steps=3)).train()
+    PyramidTrainer(
+        recipe, RunOptions(pictures, tmp_path / "other", minutes=1, device="cpu", max_steps=3)
+    ).train()
     with pytest.raises(ModelMismatch, match="analysis"):
         replace_synthesis(tmp_path / "other", folder)
 

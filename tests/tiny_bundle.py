@@ -8,7 +8,7 @@ from PIL import Image
 
 from wisp.runtime import Bundle
 from wisp.train.export import ExportReport, export_bundle
-from wisp.train.loop import Trainer
+from wisp.train.pyramid_trainer import PyramidTrainer
 from wisp.train.recipe import DataConfig, ModelConfig, Recipe, StageConfig
 from wisp.train.run_options import RunOptions
 from wisp.train.verify import example_picture as make_picture
@@ -56,7 +56,7 @@ def tiny_bundle(folder: Path, work: Path, recipe: Recipe | None = None) -> Expor
         Image.fromarray(make_picture(96, 128, seed)).save(data / f"{seed}.png")
     run, recipe = work / "run", recipe or tiny_recipe()
     run.mkdir()
-    trainer = Trainer(recipe, RunOptions(data, run, minutes=1, device="cpu", threads=1))
+    trainer = PyramidTrainer(recipe, RunOptions(data, run, minutes=1, device="cpu", threads=1))
     for step in range(STEPS):  # by steps and not by the clock: the same model on a busy machine
         trainer.step(recipe.stages[0], step / STEPS)
         trainer.progress.total_step += 1

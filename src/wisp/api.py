@@ -12,16 +12,25 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.allocation.saliency import saliency
-from wisp.codecs import ENTRIES, Roi, codec_for_file, codec_for_model
+from wisp.codecs import (
+    ENTRIES,
+    LatentCodec,
+    Roi,
+    TokenPyramidCodec,
+    any_codec_for_file,
+    any_codec_for_model,
+)
 from wisp.codecs.by_hand import compress_by_hand, greys_of_depths, make_granularity, refuse_company
 from wisp.codecs.generation import check_generation, generate, make_generation
+from wisp.codecs.latent_options import compress_latent, refuse_company_of_channels, refuse_options
 from wisp.codecs.packet_reading import repair_regions
 from wisp.codecs.refinement import USUAL_EFFORT, check_effort
+from wisp.codecs.shown import exif_of, picture_of
 from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
 from wisp.container.file import WispFile
 from wisp.errors import UsageError
 from wisp.imaging import Picture, open_picture, to_picture
-from wisp.imaging.alpha_plane import pack_alpha, unpack_alpha
+from wisp.imaging.alpha_plane import pack_alpha
 from wisp.imaging.planes import to_plane
 from wisp.rate import make_target
 from wisp.types import Fill, ImageInfo, Reconstruction
@@ -43,6 +52,7 @@ def compress(
     grain_map: ImageLike | None = None,
     keep: float | None = None,
     huffman: bool = False,
+    channels: int | None = None,
     model: str | Path | None = None,
     alpha: Alpha = "white",
     keep_exif: bool = False,
@@ -67,6 +77,8 @@ def compress(
             nearest sixteenth; default 1. The rest can be generated on decompressing.
         huffman: code tokens by the model's static Huffman code, as Control-GIC was published (control_gic only);
             default the shorter of its tables and its prior.
+        channels: of a latent grid (vae_gan), instead of a size, a bpp or a quality: how many are sent, 1..28; the size
+            follows.
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
@@ -87,13 +99,18 @@ def compress(
     if granularity is not None:
         refuse_company(granularity, size=size, bpp=bpp, quality=quality, roi=roi, keep=keep)
     target, effort = make_target(size, bpp, quality), check_effort(effort)
+    refuse_company_of_channels(channels, size=size, bpp=bpp, quality=quality)
     picture = image if isinstance(image, Picture) else to_picture(image, alpha=alpha, keep_exif=keep_exif)
-    codec = codec_for_model(model, threads)
+    codec = any_codec_for_model(model, threads)
     chunks = []
     if picture.exif is not None and keep_exif:
         chunks.append(Chunk(ChunkType.EXIF, picture.exif))
     if picture.alpha_u8 is not None and alpha == "keep":
         chunks.append(Chunk(ChunkType.ALPHA, pack_alpha(picture.alpha_u8)))
+    if not isinstance(codec, TokenPyramidCodec):
+        refuse_options(codec, ratios=ratios, grain_map=grain_map, roi=roi, keep=keep, huffman=huffman)
+        return compress_latent(codec, picture, target, chunks, channels)
+    refuse_options(codec, channels=channels)
     if granularity is not None:
         return compress_by_hand(codec, picture, granularity, chunks, huffman)
     mask = None if roi is None else Roi(_roi_mask(roi, picture), roi_strength)
@@ -178,11 +195,12 @@ def reconstruct(
     options = make_generation(seed, temperature, top_p, fill_depth)
     data = _as_bytes(data)
     file = unpack_file(data, max_pixels)
-    codec = codec_for_file(file.header.model_number, model, threads)
+    codec = any_codec_for_file(file.header.model_number, model, threads)
+    if not isinstance(codec, TokenPyramidCodec):
+        return _reconstruct_latent(codec, file, data, chosen, max_pixels)
     if chosen is Fill.generate:
         check_generation(codec.bundle, options)
     received, detail, is_whole = codec.decode_arrived(file) if allow_partial else (*codec.decode(file), True)
-    alpha = _alpha_of(file)
     shown, num_generated = received, 0
     if chosen is Fill.generate and codec.prior_model is not None and not file.header.has_detail:
         filled = generate(codec.prior_model, received, options)
@@ -190,10 +208,7 @@ def reconstruct(
     elif not (is_whole or codec.is_uniform or received.grain_map.all()):
         repaired = repair_regions(codec, received, received.grain_map > 0)
         shown, num_generated = repaired.pyramid, repaired.num_generated
-    image = _as_image(codec.synthesise(file, shown, detail), file.header.greyscale)
-    if alpha is not None:
-        image.putalpha(alpha)
-    exif = next((c.data for c in file.chunks if c.type == ChunkType.EXIF), None)
+    image = picture_of(file, codec.synthesise(file, shown, detail))
     info = read_info(data, max_pixels=max_pixels)
     confidence = codec.confidence(received)
     return Reconstruction(
@@ -201,12 +216,29 @@ def reconstruct(
         confidence=confidence,
         info=info,
         grain_map=greys_of_depths(received.grain_map, received.shape.num_depths),
-        exif=exif,
+        exif=exif_of(file),
         partial=not is_whole,
         fill=chosen,
         num_generated=num_generated,
         verified=is_whole,
         region_side=codec.bundle.config.strides[0],
+    )
+
+
+def _reconstruct_latent(
+    codec: LatentCodec, file: WispFile, data: bytes, fill: Fill, max_pixels: int
+) -> Reconstruction:
+    """Of a codec of continuous latents: there is nothing to fill, and a cut file is an error."""
+    if fill is Fill.generate:
+        refuse_options(codec, fill="generate")
+    shown = codec.reconstruct(file)
+    return Reconstruction(
+        image=picture_of(file, shown.pixels_u8),
+        confidence=shown.confidence,
+        info=read_info(data, max_pixels=max_pixels),
+        grain_map=np.rint(255 * shown.confidence).astype(np.uint8),
+        exif=exif_of(file),
+        region_side=shown.region_side,
     )
 
 
@@ -276,17 +308,6 @@ def _fill(name: Any) -> Fill:
         raise UsageError(
             f"expected fill 'smooth' or 'generate', found {name!r}; choose one of them"
         ) from None
-
-
-def _alpha_of(file: WispFile) -> Image.Image | None:
-    data = next((c.data for c in file.chunks if c.type == ChunkType.ALPHA), None)
-    return None if data is None else unpack_alpha(data, file.header.width, file.header.height)
-
-
-def _as_image(pixels_u8: NDArray[np.uint8], greyscale: bool) -> Image.Image:
-    """(H, W, 3) uint8 -> mode RGB or L. In its own function, so that the array ends before alpha is added."""
-    image = Image.fromarray(pixels_u8)
-    return image.convert("L") if greyscale else image
 
 
 def _roi_mask(roi: ImageLike | str, picture: Picture) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from wisp.cli.decompress import decompress_command
 from wisp.cli.demo import demo_command
 from wisp.cli.faults import BAD_USAGE
 from wisp.cli.info import info_command
+from wisp.cli.invert import invert_command
 from wisp.cli.models import models_command
 from wisp.cli.options import FilesCommand
 from wisp.cli.packets import packets_command
@@ -36,6 +37,7 @@ _FILES: dict[str, Callable[..., None]] = {
     "compress": compress_command,
     "decompress": decompress_command,
     "packets": packets_command,
+    "invert": invert_command,
 }
 _OTHERS: dict[str, Callable[..., None]] = {
     "info": info_command,

@@ -30,6 +30,7 @@ BENCHMARKS = {
     "control_gic": "a routed model at shares of its levels: rates, coders, times, an ablation",
     "effort": "what more effort gains at equal bytes, and costs in time",
     "sequences": "clips as sequences, as frames alone, and by x264 and AV1",
+    "generative": "faces by a latent vector, photographs by a latent grid: Generative Compression's tables",
     "pq_mim": "a model of uniform grain: its rate with and without the masked model, its hybrid mode",
     "exactness": "whether every runner and machine makes the same bytes with the masked prior",
     "coders": "how close the range coder comes to the ideal length",

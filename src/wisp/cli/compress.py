@@ -20,6 +20,7 @@ from wisp.cli.files import STREAM, armoured, check_output, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
 from wisp.cli.sequences import compress_frames, makes_sequence, refuse_for_frames
 from wisp.codecs.by_hand import make_granularity, refuse_company
+from wisp.codecs.latent_options import note_on_domain, refuse_company_of_channels
 from wisp.codecs.refinement import USUAL_EFFORT
 from wisp.errors import UsageError
 from wisp.imaging import Picture, format_of
@@ -94,6 +95,12 @@ def compress_command(
             help="Code tokens by a Huffman code, as Control-GIC was published (control_gic only).",
         ),
     ] = False,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="How many channels of the latent are sent, 1 to 28 (vae_gan only)."
+        ),
+    ] = None,
     effort: Annotated[
         int,
         typer.Option(
@@ -137,6 +144,7 @@ def compress_command(
             grain_map=grain_map,
             keep=keep,
             huffman=huffman,
+            channels=channels,
             text=text,
             alpha=alpha is AlphaRule.keep,
             effort=effort != USUAL_EFFORT,
@@ -158,6 +166,7 @@ def compress_command(
     _refuse_company(
         shares, grain_map, size=size, bpp=bpp, quality=quality, roi=roi, keep=_parse_keep(keep or [])[1]
     )
+    refuse_company_of_channels(channels, size=size, bpp=bpp, quality=quality)
     make_target(size, bpp, quality)  # contradictions are told before a picture is read
     _refuse_stray_unit(size, paths)
     jobs = plan_jobs(paths, TEXT_SUFFIX if text else SUFFIX)
@@ -176,6 +185,7 @@ def compress_command(
         grain_map=None if grain_map is None else _load_mask(grain_map),
         keep=share,
         huffman=huffman,
+        channels=channels,
         effort=effort,
         model=model,
         alpha=alpha.value,
@@ -184,14 +194,15 @@ def compress_command(
     )
 
     def work(job: Job) -> None:
-        _refuse_picture_name(job.target)
+        refuse_picture_name(job.target)
         check_output(job.target, force, text=text)
         source = sys.stdin.buffer if job.source == STREAM else job.source
         picture = open_image(source, alpha=alpha.value, keep_exif=keep_exif)
         data = make(picture)
         write_output(job.target, armoured(data) if text else data)
         if not quiet:
-            _report(job, picture, data, many=len(jobs) > 1)
+            domain = None if model is None else note_on_domain(picture, model, threads)
+            _report(job, picture, data, domain, many=len(jobs) > 1)
 
     run_jobs(jobs, work, quiet)
 
@@ -255,7 +266,7 @@ def _load_mask(path: str) -> Image.Image:
     return mask
 
 
-def _refuse_picture_name(target: str) -> None:
+def refuse_picture_name(target: str) -> None:
     """`wisp compress a.jpg b.jpg` is a slip, and would cost the second picture if -f were given."""
     if target == STREAM:
         return
@@ -266,8 +277,8 @@ def _refuse_picture_name(target: str) -> None:
     raise UsageError(f"expected an output that ends in {SUFFIX}, found {target!r}, a {found} name; rename it")
 
 
-def _report(job: Job, picture: Picture, data: bytes, *, many: bool) -> None:
-    for note in picture.notes:
+def _report(job: Job, picture: Picture, data: bytes, domain: str | None, *, many: bool) -> None:
+    for note in (*picture.notes, *([] if domain is None else [domain])):
         say(f"note: {job.source}: {note}" if many else f"note: {note}")
     info = read_info(data)
     name = "stdout" if job.target == STREAM else job.target

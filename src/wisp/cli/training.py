@@ -53,9 +53,9 @@ def train_command(
     The stages share the minutes as the recipe says. Ctrl-C keeps a checkpoint, with which --resume goes on.
     """
     with needing_torch():
-        from wisp.train.loop import Trainer
         from wisp.train.recipe import load_recipe
         from wisp.train.run_options import RunOptions
+        from wisp.train.trainers import trainer_of
 
         table = load_recipe(recipe)
         options = RunOptions(
@@ -70,7 +70,7 @@ def train_command(
             threads=threads,
             max_steps=max_steps,
         )
-        Trainer(table, options).train()
+        trainer_of(table, options).train()
 
 
 def export_command(
@@ -107,9 +107,9 @@ def export_command(
         show(f"{folder}: synthesis renewed")
         return
     with needing_torch():
-        from wisp.train.export import export_bundle
+        from wisp.train.exports import export_any
 
-        report = export_bundle(
+        num_bytes = export_any(
             run,
             folder,
             data,
@@ -119,7 +119,7 @@ def export_command(
             card_notes=card_notes.read_text(encoding="utf-8") if card_notes else "",
             note=(lambda text: None) if quiet else say,
         )
-    show(f"{report.folder}: {report.num_bytes} bytes")
+    show(f"{folder}: {num_bytes} bytes")
 
 
 def verify_command(

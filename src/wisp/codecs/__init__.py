@@ -6,20 +6,28 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from wisp.codecs.latent_grid import LatentGridCodec
+from wisp.codecs.latent_vector import LatentVectorCodec
 from wisp.codecs.proposal import Roi
 from wisp.codecs.registry import DEFAULT_MODEL, ENTRIES, ModelEntry, entry_by_name, entry_by_number
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import MAX_PIXELS, unpack_file
-from wisp.errors import ModelMismatch, ModelNotFound
+from wisp.errors import ModelMismatch, ModelNotFound, UsageError
 from wisp.runtime import CONFIG_NAME, Bundle, find_bundle
 from wisp.tokens.pyramid import TokenPyramid
 
 __all__ = [
     "DEFAULT_MODEL",
     "ENTRIES",
+    "AnyCodec",
+    "LatentCodec",
+    "LatentGridCodec",
+    "LatentVectorCodec",
     "ModelEntry",
     "Roi",
     "TokenPyramidCodec",
+    "any_codec_for_file",
+    "any_codec_for_model",
     "codec_for_file",
     "codec_for_model",
     "decode_tokens",
@@ -28,17 +36,30 @@ __all__ = [
 ]
 
 
+LatentCodec = LatentGridCodec | LatentVectorCodec
+AnyCodec = TokenPyramidCodec | LatentCodec
+_CODECS: dict[str, type[AnyCodec]] = {
+    "token_pyramid": TokenPyramidCodec,
+    "latent_grid": LatentGridCodec,
+    "latent_vector": LatentVectorCodec,
+}
+
+
 @lru_cache(maxsize=8)
-def _codec_of_folder(folder: Path, threads: int | None) -> TokenPyramidCodec:
+def _codec_of_folder(folder: Path, threads: int | None) -> AnyCodec:
     bundle = Bundle(folder, threads)
-    if bundle.config.codec != "token_pyramid":
+    if bundle.config.codec not in _CODECS:
         raise ModelMismatch(
-            f"expected a bundle for codec token_pyramid in {folder}, found {bundle.config.codec!r}"
+            f"expected a bundle for one of {sorted(_CODECS)} in {folder}, found {bundle.config.codec!r}; upgrade wisp"
         )
-    return TokenPyramidCodec(bundle)
+    if bool(bundle.config.latent) != (bundle.config.codec != "token_pyramid"):
+        raise ModelMismatch(
+            f"expected numbers that suit {bundle.config.codec} in {folder}, found others; reinstall the model"
+        )
+    return _CODECS[bundle.config.codec](bundle)
 
 
-def codec_for_model(model: str | Path | None = None, threads: int | None = None) -> TokenPyramidCodec:
+def any_codec_for_model(model: str | Path | None = None, threads: int | None = None) -> AnyCodec:
     """The codec of a registered model's name or a bundle's path; the default model when None.
 
     Raises:
@@ -59,21 +80,49 @@ def codec_for_model(model: str | Path | None = None, threads: int | None = None)
     return codec
 
 
-def codec_for_file(
+def any_codec_for_file(
     model_number: int, model: str | Path | None = None, threads: int | None = None
-) -> TokenPyramidCodec:
+) -> AnyCodec:
     """The codec for a file's model number; `model` overrides where the bundle is looked for.
 
     Raises:
         ModelMismatch: the bundle given has another number than the file.
     """
     if model is None:
-        return codec_for_model(entry_by_number(model_number).name, threads)
-    codec = codec_for_model(model, threads)
+        return any_codec_for_model(entry_by_number(model_number).name, threads)
+    codec = any_codec_for_model(model, threads)
     if codec.bundle.config.model_number != model_number:
         raise ModelMismatch(
             f"expected model number {model_number}, found {codec.bundle.config.model_number} in {codec.bundle.folder}; "
             "leave the model out, or give the one that made the file"
+        )
+    return codec
+
+
+def codec_for_model(model: str | Path | None = None, threads: int | None = None) -> TokenPyramidCodec:
+    """As `any_codec_for_model`, where only a model of tokens will do: packets, sequences, maps.
+
+    Raises:
+        UsageError: the model has no tokens.
+    """
+    return _with_tokens(any_codec_for_model(model, threads))
+
+
+def codec_for_file(
+    model_number: int, model: str | Path | None = None, threads: int | None = None
+) -> TokenPyramidCodec:
+    """As `any_codec_for_file`, where only a model of tokens will do.
+
+    Raises:
+        UsageError: the model has no tokens.
+    """
+    return _with_tokens(any_codec_for_file(model_number, model, threads))
+
+
+def _with_tokens(codec: AnyCodec) -> TokenPyramidCodec:
+    if not isinstance(codec, TokenPyramidCodec):
+        raise UsageError(
+            f"expected a model of tokens for this, found {codec.bundle.config.name}; use {DEFAULT_MODEL}"
         )
     return codec
 

@@ -21,7 +21,8 @@ from wisp.codecs.pyramid_networks import analyse, pyramid_shape, synthesise
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import CHECK_NUM_BYTES, Header, pack_header, token_check
 from wisp.entropy.gaussian_levels import best_scale
-from wisp.entropy.gaussian_tables import NUM_SCALES, REACH, scale_cumulatives
+from wisp.entropy.gaussian_tables import NUM_SCALES, scale_cumulatives
+from wisp.entropy.level_rows import REACH
 from wisp.entropy.range_coder import TOTAL, RangeDecoder, RangeEncoder
 from wisp.errors import Corrupt, Truncated, UsageError
 from wisp.imaging.advected import Advected

@@ -48,7 +48,8 @@ def pyramid_shape(config: BundleConfig, height: int, width: int) -> PyramidShape
     return PyramidShape(rows, columns, config.strides, config.groups, config.grain == ROUTED)
 
 
-def _tiles(height: int, width: int, halo: int, region: int) -> tuple[Tile, ...]:
+def tiles_of(height: int, width: int, halo: int, region: int) -> tuple[Tile, ...]:
+    """The tiles of a padded picture: one if it is small enough for memory."""
     core = max(height, width) if height * width <= WHOLE else CORE
     return plan_tiles(height, width, core=core, halo=halo, region=region)
 
@@ -60,14 +61,14 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
     shape = pyramid_shape(bundle.config, height, width)
     planes = tuple(np.empty((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(groups))
     errors = tuple(np.empty((g + 1, shape.rows, shape.columns), np.float32) for g in groups)
-    for tile in _tiles(height, width, ANALYSIS_HALO, strides[0]):
+    for tile in tiles_of(height, width, ANALYSIS_HALO, strides[0]):
         window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
         out = bundle.analysis.run({"image": window[None]})
         for i, stride in enumerate(strides):
-            inner = tuple(_rescale(span, stride) for span in tile.core_in_window)
-            rows, columns = _rescale(tile.core_rows, stride), _rescale(tile.core_cols, stride)
+            inner = tuple(rescale(span, stride) for span in tile.core_in_window)
+            rows, columns = rescale(tile.core_rows, stride), rescale(tile.core_cols, stride)
             planes[i][:, rows, columns] = out[f"tokens_{i}"][0][:, inner[0], inner[1]]
-            rows, columns = _rescale(tile.core_rows, strides[0]), _rescale(tile.core_cols, strides[0])
+            rows, columns = rescale(tile.core_rows, strides[0]), rescale(tile.core_cols, strides[0])
             for g in range(groups[i] + 1):
                 here = out[f"errors_{i}"][0, g, inner[0], inner[1]]
                 errors[i][g, rows, columns] = sum_over_regions(here, strides[0] // stride)
@@ -96,10 +97,10 @@ def synthesise_tiles(
     shape = pyramid.shape
     strides = shape.strides
     tokens = pyramid.with_absences()
-    for tile in _tiles(shape.rows * strides[0], shape.columns * strides[0], SYNTHESIS_HALO, strides[0]):
+    for tile in tiles_of(shape.rows * strides[0], shape.columns * strides[0], SYNTHESIS_HALO, strides[0]):
         feeds = {
             f"tokens_{i}": tokens[i][
-                None, :, _rescale(tile.window_rows, stride), _rescale(tile.window_cols, stride)
+                None, :, rescale(tile.window_rows, stride), rescale(tile.window_cols, stride)
             ]
             for i, stride in enumerate(strides)
         }
@@ -112,5 +113,6 @@ def synthesise_tiles(
         yield tile.core_rows, tile.core_cols, out[rows, columns]
 
 
-def _rescale(span: slice, stride: int) -> slice:
+def rescale(span: slice, stride: int) -> slice:
+    """Pixels to positions of a stride that divides both ends."""
     return slice(span.start // stride, span.stop // stride)

@@ -21,6 +21,8 @@ ENTRIES = (
     ModelEntry(4, "wisp_small", "token_pyramid"),
     ModelEntry(2, "pq_mim", "token_pyramid"),
     ModelEntry(3, "control_gic", "token_pyramid"),
+    ModelEntry(5, "vae_gan", "latent_grid"),
+    ModelEntry(6, "gan_inversion", "latent_vector"),
 )
 
 # Numbers whose models are gone, which until 1.0 may happen: what they were, and what can be done.

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.entropy.gaussian_tables import (
-    ESCAPE,
-    LARGEST,
-    NUM_SCALES,
-    REACH,
-    deviation,
-    scale_cumulatives,
-    scale_frequencies,
-)
-from wisp.entropy.range_coder import LOOKAHEAD, TOTAL, RangeDecoder, RangeEncoder
-from wisp.errors import Truncated, UsageError
-
-_ROWS = 512  # decoded at once: half a megabyte of table rows
-_BYTE = TOTAL // 256  # frequency of each value of a byte that is written as it is
-_NEGATIVE = 128
+from wisp.entropy.gaussian_tables import NUM_SCALES, deviation, scale_cumulatives, scale_frequencies
+from wisp.entropy.level_rows import NUM_SYMBOLS, LevelTables, read_rows, symbols_of, write_rows
+from wisp.entropy.range_coder import TOTAL
+from wisp.errors import UsageError
 
 
 def write_levels(levels: NDArray[np.int16], scales: NDArray[np.integer]) -> bytes:
-    """The payload: all symbols, then for each of those with a large magnitude one byte, sign and excess over 128.
+    """The payload (wisp.entropy.level_rows).
 
     Args:
         levels: (n,) from -255 to 255.
@@ -34,18 +24,8 @@ def write_levels(levels: NDArray[np.int16], scales: NDArray[np.integer]) -> byte
     Raises:
         UsageError: a level or a scale is out of its range.
     """
-    if np.abs(levels).max(initial=0) > LARGEST:
-        raise UsageError(f"expected levels from -{LARGEST} to {LARGEST}, found {int(np.abs(levels).max())}")
     check_scales(scales, len(levels))
-    far = np.abs(levels) > REACH
-    symbols = np.where(far, ESCAPE, levels + REACH)
-    excess = np.abs(levels[far]).astype(np.int64) - (REACH + 1) + np.where(levels[far] < 0, _NEGATIVE, 0)
-    encoder = RangeEncoder()
-    encoder.encode(
-        scale_cumulatives()[scales, symbols].tolist(), scale_frequencies()[scales, symbols].tolist()
-    )
-    encoder.encode((excess * _BYTE).tolist(), [_BYTE] * len(excess))
-    return encoder.finish()
+    return write_rows(levels, scales, _tables())
 
 
 def read_levels(data: bytes, scales: NDArray[np.integer]) -> tuple[NDArray[np.int16], int]:
@@ -57,32 +37,22 @@ def read_levels(data: bytes, scales: NDArray[np.integer]) -> tuple[NDArray[np.in
         UsageError: a scale is out of its range.
     """
     check_scales(scales, len(scales))
-    decoder = RangeDecoder(data, num_virtual=LOOKAHEAD)  # nothing follows that it could read ahead into
-    parts = [
-        decoder.decode(scale_cumulatives()[scales[first : first + _ROWS]])
-        for first in range(0, len(scales), _ROWS)
-    ]
-    symbols = np.concatenate(parts)
-    levels = symbols.astype(np.int16) - np.int16(REACH)
-    places = np.flatnonzero(symbols == ESCAPE)
-    flat = np.arange(257, dtype=np.int32)[None] * np.int32(_BYTE)
-    for first in range(0, len(places), _ROWS):
-        some = places[first : first + _ROWS]
-        excess = decoder.decode(np.repeat(flat, len(some), 0)).astype(np.int16)
-        magnitudes = excess % _NEGATIVE + (REACH + 1)
-        levels[some] = np.where(excess >= _NEGATIVE, -magnitudes, magnitudes)
-    length = decoder.finish()
-    if length > len(data):
-        raise Truncated(
-            f"expected {length} bytes of payload, found {len(data)}; the end of the vector is missing"
-        )
-    return levels, length
+    return read_rows(data, scales, _tables())
+
+
+def bits_of_levels(levels: NDArray[np.integer], scales: NDArray[np.integer]) -> float:
+    """What all the levels cost, in bits; a writer's estimate."""
+    return float(_tables().bits(levels, scales).sum())
+
+
+@cache
+def _tables() -> LevelTables:
+    return LevelTables(scale_frequencies(), scale_cumulatives())
 
 
 def best_scale(levels: NDArray[np.int16]) -> int:
     """The index under which all the levels together cost least; a writer's choice, which it writes down."""
-    symbols = np.where(np.abs(levels) > REACH, ESCAPE, levels + REACH)
-    counts = np.bincount(symbols, minlength=ESCAPE + 1)
+    counts = np.bincount(symbols_of(levels), minlength=NUM_SYMBOLS)
     costs = -np.log2(scale_frequencies() / TOTAL) @ counts
     return int(costs.argmin())
 

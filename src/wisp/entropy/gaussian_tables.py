@@ -17,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.entropy.integer_softmax import cumulatives, frequencies
+from wisp.entropy.level_rows import REACH
 
 NUM_SCALES = 96
-REACH = 127  # largest magnitude with a symbol of its own
-LARGEST = 2 * REACH + 1  # largest magnitude there is: one byte beyond the reach, sign included
-ESCAPE = 2 * REACH + 1
 _UNIT = 4096  # of V: one step squared
 _MANTISSAS = (64, 76, 91, 108)  # round(64 x 2^(i / 4))
 _CUT = 256

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.entropy.gaussian_tables import LARGEST, deviation
+from wisp.entropy.gaussian_tables import deviation
+from wisp.entropy.level_rows import LARGEST
 from wisp.entropy.qsgd import as_vector
 from wisp.errors import UsageError
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,18 +43,21 @@ class BundleConfig:
             (one level for each region).
         allocation: numbers measured for the allocation (see wisp.allocation).
         files: SHA-256 of each file, as lower-case hex.
+        latent: of a codec of continuous latents, its numbers (wisp.codecs.latent_grid, latent_vector); such a model has
+            no pyramid: strides, groups, contexts and allocation are empty.
     """
 
     name: str
     model_number: int
     codec: str
-    strides: tuple[int, ...]
-    groups: tuple[int, ...]
-    contexts: tuple[tuple[tuple[int, int, bool], ...], ...]
-    allocation: dict[str, Any]
     files: dict[str, str]
+    strides: tuple[int, ...] = ()
+    groups: tuple[int, ...] = ()
+    contexts: tuple[tuple[tuple[int, int, bool], ...], ...] = ()
+    allocation: dict[str, Any] = field(default_factory=dict)
     summary: str = ""
     grain: str = "map"
+    latent: dict[str, Any] = field(default_factory=dict)
 
 
 def _parse_config(text: str, path: Path) -> BundleConfig:
@@ -64,10 +67,11 @@ def _parse_config(text: str, path: Path) -> BundleConfig:
             raise ModelMismatch(
                 f"expected bundle format {CONFIG_FORMAT} in {path}, found another; upgrade wisp"
             )
-        table["strides"], table["groups"] = tuple(table["strides"]), tuple(table["groups"])
-        table["contexts"] = tuple(
-            tuple((int(a), int(b), bool(c)) for a, b, c in p) for p in table["contexts"]
-        )
+        if "latent" not in table:
+            table["strides"], table["groups"] = tuple(table["strides"]), tuple(table["groups"])
+            table["contexts"] = tuple(
+                tuple((int(a), int(b), bool(c)) for a, b, c in p) for p in table["contexts"]
+            )
         config = BundleConfig(**table)
         _check_config(config)
         return config
@@ -78,6 +82,19 @@ def _parse_config(text: str, path: Path) -> BundleConfig:
 
 
 def _check_config(config: BundleConfig) -> None:
+    """Raise ValueError or TypeError for values of which no codec can be made."""
+    if type(config.model_number) is not int or not 0 <= config.model_number <= 254:
+        raise ValueError(f"model number {config.model_number!r}")
+    tables = (config.allocation, config.files, config.latent)
+    if not all(isinstance(table, dict) for table in tables) or type(config.codec) is not str:
+        raise TypeError("allocation, files or latent that are no table, or a codec that is no name")
+    if not config.latent:
+        _check_pyramid(config)
+    elif config.strides or config.groups or config.contexts:
+        raise ValueError("a pyramid beside a latent")
+
+
+def _check_pyramid(config: BundleConfig) -> None:
     """Raise ValueError for values of which no pyramid can be made."""
     numbers = (*config.strides, *config.groups)
     if not all(type(number) is int and 1 <= number <= 1024 for number in numbers):
@@ -91,10 +108,6 @@ def _check_config(config: BundleConfig) -> None:
         )
     if config.grain not in ("map", "uniform", "routed"):
         raise ValueError(f"grain {config.grain!r}")
-    if type(config.model_number) is not int or not 0 <= config.model_number <= 254:
-        raise ValueError(f"model number {config.model_number!r}")
-    if not isinstance(config.allocation, dict) or not isinstance(config.files, dict):
-        raise TypeError("allocation or files that are no table")
 
 
 class Bundle:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from wisp.train import parallel
 from wisp.train.critic import Critic, condition_of
 from wisp.train.feature_loss import Compared, FeatureLoss
-from wisp.train.recipe import ModelConfig
 
 LEARNING_RATE = 4e-4
 BETAS = (0.0, 0.99)
@@ -21,31 +20,42 @@ BETAS = (0.0, 0.99)
 class Adversary:
     """Tells photographs from syntheses of the same tokens, and learns a step after each step of the synthesis."""
 
-    def __init__(self, config: ModelConfig, features: FeatureLoss, device: torch.device) -> None:
-        self.stride = config.strides[-1]
-        self.critic = Critic(features.channels, sum(config.latent_channels)).to(device)
+    def __init__(self, stride: int, channels: int, features: FeatureLoss, device: torch.device) -> None:
+        """Of latents of so many channels in all, the finest with so many pixels a position."""
+        self.stride = stride
+        self.critic = Critic(features.channels, channels).to(device)
         parallel.follow_first(self.critic.parameters())
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=LEARNING_RATE, betas=BETAS)
-        self._seen: tuple[Compared, Tensor] | None = None
+        self._seen: tuple[Sequence[Tensor], Tensor, Sequence[Tensor], Tensor] | None = None
 
-    def doubt(self, compared: Compared, sent: Sequence[Tensor]) -> Tensor:
+    def doubt(
+        self,
+        compared: Compared,
+        sent: Sequence[Tensor],
+        drawn: tuple[Sequence[Tensor], Sequence[Tensor]] | None = None,
+    ) -> Tensor:
         """How little the critic takes the syntheses for photographs: a scalar, with gradients to them.
 
         Args:
             compared: features of photographs and syntheses; kept for `step`.
             sent: as wisp.train.critic.condition_of.
+            drawn: features of syntheses of which there are no photographs, and what was sent of those.
         """
         condition = condition_of(sent, self.stride, compared.shift)
-        self._seen = compared, condition
-        return -torch.stack([logits.mean() for logits in self.critic(compared.found, condition)]).mean()
+        made, of = compared.found, condition
+        if drawn is not None:
+            made = tuple(torch.cat(pair) for pair in zip(made, drawn[0], strict=True))
+            of = torch.cat([of, condition_of(drawn[1], self.stride, compared.shift)])
+        self._seen = compared.wanted, condition, made, of
+        return -torch.stack([logits.mean() for logits in self.critic(made, of)]).mean()
 
     def step(self) -> dict[str, float]:
         """One step of the critic on what `doubt` saw last, if anything; its hinge loss (Lim and Ye 2017) by name."""
         if self._seen is None:
             return {}
-        compared, condition = self._seen
-        real = self.critic(compared.wanted, condition)
-        made = self.critic([f.detach() for f in compared.found], condition)
+        wanted, condition, found, of = self._seen
+        real = self.critic(wanted, condition)
+        made = self.critic([f.detach() for f in found], of)
         loss = torch.stack(
             [F.relu(1 - r).mean() + F.relu(1 + m).mean() for r, m in zip(real, made, strict=True)]
         ).mean()

@@ -35,15 +35,29 @@ def training_section(state: dict[str, Any]) -> list[str]:
             f"  * {stage['name']}: {stage['share']:.0%} of the time, peak learning rate {stage['learning_rate']}, "
             f"mse_weight {stage['mse_weight']}, lattice_weight {stage['lattice_weight']}, "
             f"feature_weight {stage['feature_weight']}, fine_feature_weight {stage['fine_feature_weight']}, "
-            f"commitment_weight {stage['commitment_weight']}{', tokens frozen' if stage['frozen_tokens'] else ''}"
+            + (
+                f"rate_weight {stage['rate_weight']}"
+                if stage["rate_weight"]
+                else f"commitment_weight {stage['commitment_weight']}"
+            )
+            + (f", adversarial_weight {w}" if (w := stage.get("adversarial_weight")) else "")
+            + (f", codeword_price {stage['codeword_price']}" if stage.get("codeword_price") else "")
+            + (", tokens frozen" if stage["frozen_tokens"] else "")
         )
-    if progress["history"]:
+    shown = [row["psnr_db_at_nominal_bpp"] for row in progress["history"]]
+    if shown and any(list(row) != list(shown[0]) for row in shown):  # rates that are learned, too
+        rates = [f"{psnr:.2f} dB at {rate}" for rate, psnr in shown[-1].items()]
+        lines += [
+            "",
+            f"PSNR of the preview pictures at the end, by bits a pixel in training: {', '.join(rates)}.",
+        ]
+    elif shown:
         lines += [
             "",
             "PSNR in dB of the preview pictures at uniform depth, by nominal token bits a pixel (no entropy coding):",
             "",
         ]
-        rates = list(progress["history"][0]["psnr_db_at_nominal_bpp"])
+        rates = list(shown[0])
         lines += [f"| stage | steps | minutes | {' | '.join(rates)} |", "|---" * (3 + len(rates)) + "|"]
         for row in progress["history"]:
             values = " | ".join(f"{row['psnr_db_at_nominal_bpp'][rate]:.2f}" for rate in rates)
@@ -78,6 +92,35 @@ def write_card(
         f"| {place} | {marginal:.3f} | {fitted:.3f} |" for place, (marginal, fitted) in enumerate(report)
     ]
     lines += ["", LIMITS, notes.strip()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    json.dumps(config)  # a configuration that is not plain JSON is found here and not by a reader
+
+
+def write_latent_card(
+    path: Path,
+    state: dict[str, Any],
+    config: dict[str, Any],
+    fitted: Sequence[str],
+    pictures: int,
+    notes: str,
+) -> None:
+    """As `write_card`, for a codec of continuous latents; `fitted` is a table of what its tables were fitted to."""
+    lines = [
+        f"# {config['name']}",
+        "",
+        f"{state['recipe']['description']}. Model number {config['model_number']}.",
+        "",
+        *training_section(state),
+        "",
+        ENTROPY_MODEL,
+        "",
+        f"Integer tables fitted to {pictures} training pictures:",
+        "",
+        *fitted,
+        "",
+        LIMITS,
+        notes.strip(),
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     json.dumps(config)  # a configuration that is not plain JSON is found here and not by a reader
 

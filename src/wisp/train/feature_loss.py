@@ -112,11 +112,15 @@ class FeatureLoss(nn.Module):
         dy, dx = (int(v) for v in torch.randint(0, self.max_shift, (2,)))
         with torch.no_grad():
             wanted = tuple(_unit(u) for u in self.taps(x[..., dy:, dx:]))
-        found = tuple(_unit(v) for v in self.taps(x_hat[..., dy:, dx:]))
+        found = self.look(x_hat, (dy, dx))
         total = x.new_zeros(len(x))
         for u, v in zip(wanted, found, strict=True):
             total = total + (u - v).square().sum(1).mean((1, 2))
         return Compared(total / len(wanted), wanted, found, (dy, dx))
+
+    def look(self, x: Tensor, shift: tuple[int, int]) -> tuple[Tensor, ...]:
+        """Unit-length feature maps of x, cut by `shift` first, fine to coarse."""
+        return tuple(_unit(v) for v in self.taps(x[..., shift[0] :, shift[1] :]))
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -24,8 +24,9 @@ IR_VERSION = 8
 class GraphWriter:
     """Collects nodes and weights; every method takes and returns names of tensors."""
 
-    def __init__(self, half: bool = True) -> None:
-        self.half = half
+    def __init__(self, half: bool = True, eighth: bool = False) -> None:
+        """`half`: weights in half precision; `eighth`: kernels in 8 bits, with a scale for each output channel."""
+        self.half, self.eighth = half, eighth
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
         self._count = 0
@@ -52,6 +53,16 @@ class GraphWriter:
             return self.constant(value.astype(np.float32))
         return self.node("Cast", self.constant(value.astype(np.float16)), to=TensorProto.FLOAT)
 
+    def kernel(self, value: NDArray) -> str:
+        """A convolution's weight (O, C, k, k), in 8 bits when the writer says so."""
+        if not self.eighth:
+            return self.weight(value)
+        scales = np.abs(value).reshape(len(value), -1).max(1).astype(np.float32)[:, None, None, None] / 127
+        levels = np.rint(value / np.maximum(scales, np.float32(1e-30))).astype(np.int8)
+        return self.node(
+            "Mul", self.node("Cast", self.constant(levels), to=TensorProto.FLOAT), self.constant(scales)
+        )
+
     def conv(
         self, x: str, layer: nn.Module, weight: NDArray | None = None, bias: NDArray | None = None
     ) -> str:
@@ -63,7 +74,7 @@ class GraphWriter:
         return self.node(
             "Conv",
             x,
-            self.weight(value),
+            self.kernel(value),
             self.weight(layer.bias.detach().numpy() if bias is None else bias),
             kernel_shape=[kernel, kernel],
             strides=[stride, stride],

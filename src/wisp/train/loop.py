@@ -1,34 +1,37 @@
-"""The training loop: stages of a recipe, each fitted to its share of a wall-clock budget."""
+"""The training loop: stages of a recipe, each fitted to its share of a wall-clock budget.
+
+What is trained is a subclass's business: wisp.train.pyramid_trainer for the token pyramid, wisp.train.latent_trainer
+for the codecs of continuous latents.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import time
+from abc import ABC, abstractmethod
 from copy import deepcopy
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from wisp.errors import UsageError
-from wisp.runtime.bundle import Bundle
 from wisp.train import parallel
+from wisp.train.adversary import Adversary
 from wisp.train.checkpoint import FILE_NAME, Progress, load_checkpoint, save_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.environment import environment
-from wisp.train.from_bundle import network_of_bundle
 from wisp.train.moving_average import update_average
-from wisp.train.objective import Objective, channels_last
-from wisp.train.preview import load_preview, preview_depths, preview_psnr
-from wisp.train.principal_start import start_at_principal_components
-from wisp.train.pyramids import new_network
-from wisp.train.quantizer import OrderedQuantizer
-from wisp.train.recipe import Recipe, StageConfig
+from wisp.train.objective import channels_last
+from wisp.train.preview import load_preview
+from wisp.train.rate_training import RateTraining
+from wisp.train.recipe import AnyRecipe, StageConfig
 from wisp.train.run_options import RunOptions
 from wisp.train.schedule import learning_rate, parameter_groups
 
@@ -36,10 +39,24 @@ WILD = 8.0  # times the usual length of the gradient: such a step is skipped
 BETAS = (0.9, 0.99)  # small batches: a shorter memory of the second moment makes the steps visibly noisier
 
 
-class Trainer:
+class Loss(Protocol):
+    """What a stage minimises, with what learns beside the model."""
+
+    def __call__(
+        self, model: Any, x: Tensor, stage: StageConfig, usual: dict[str, float]
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a batch (B, 3, S, S) in -1..1, a scalar, and its parts by name."""
+        ...
+
+    def companions(self) -> dict[str, RateTraining | Adversary]:
+        """What learns beside the model, by its name in a checkpoint."""
+        ...
+
+
+class Trainer(ABC):
     """One run of one recipe. `train()` returns when the minutes are spent."""
 
-    def __init__(self, recipe: Recipe, options: RunOptions) -> None:
+    def __init__(self, recipe: AnyRecipe, options: RunOptions) -> None:
         if any(s.feature_weight or s.fine_feature_weight for s in recipe.stages) and options.weights is None:
             raise UsageError(
                 "this recipe trains with a feature network: give the folder of its weights with --weights"
@@ -53,26 +70,59 @@ class Trainer:
         )
         self.rank = parallel.start(self.device)
         torch.manual_seed(recipe.seed)
-        network = new_network(recipe.model)
-        if options.start is not None:
-            network = network_of_bundle(Bundle(options.start), recipe.model)
-        self.model = channels_last(network.to(self.device))
+        self.model = channels_last(self.new_network().to(self.device))
         parallel.follow_first((*self.model.parameters(), *self.model.buffers()))
         torch.manual_seed(recipe.seed + 1000 * self.rank)  # from here on every process draws its own
         self.average = deepcopy(self.model).requires_grad_(False)
         self.progress = Progress()
-        self.objective = Objective(recipe, options.weights, self.device)
+        self.objective = self.new_objective()
         pictures = load_photographs(options.data, recipe.data.crop_size, options.image_limit)
         self.sampler = CropSampler(pictures, recipe.data, recipe.seed + 1000 * self.rank, self.device)
         self.preview = load_preview(options.preview, 8) if options.preview and self.rank == 0 else []
         if not options.resume and options.start is None:
-            start_at_principal_components(self.model, self.sampler)
-            parallel.follow_first(self.model.heads.parameters())
+            self.look_at_crops()
+            parallel.follow_first(self.model.parameters())
             self.average.load_state_dict(self.model.state_dict())
         self._start_optimizer(recipe.stages[0])
         self.progress.environments = [environment()]
         if options.resume:
             self._restore(load_checkpoint(options.run))
+
+    # ---- what is trained ----
+
+    @abstractmethod
+    def new_network(self) -> nn.Module:
+        """The network at the start, on the CPU; it has a part `synthesis`."""
+
+    @abstractmethod
+    def new_objective(self) -> Loss:
+        """What the stages minimise."""
+
+    def look_at_crops(self) -> None:
+        """Prepare an untrained network by a few batches; nothing if not overridden."""
+        return
+
+    def select(self, stage: StageConfig) -> None:
+        """Say by requires_grad what learns in a stage; all if not overridden."""
+        self.model.requires_grad_(True)
+
+    def ready(self, stage: StageConfig) -> None:
+        """Put the model into the modes of a step."""
+        self.model.train()
+
+    def own_buffers(self) -> tuple[Tensor, ...]:
+        """What a step changes besides parameters, on the first process alone."""
+        return ()
+
+    def begin(self, following: StageConfig) -> None:
+        """Prepare the model for the next stage; nothing if not overridden."""
+        return
+
+    @abstractmethod
+    def preview_psnr(self, stage: StageConfig) -> dict[str, float] | None:
+        """PSNR in dB of the preview pictures by nominal bpp; None if the stage has nothing to show."""
+
+    # ---- how ----
 
     @property
     def crops_a_step(self) -> int:
@@ -80,11 +130,7 @@ class Trainer:
         return self.recipe.data.batch_size * parallel.num_processes()
 
     def _start_optimizer(self, stage: StageConfig) -> None:
-        self.model.requires_grad_(not stage.frozen_tokens)
-        self.model.synthesis.requires_grad_(True)
-        for quantizer in self.model.quantizers:
-            assert isinstance(quantizer, OrderedQuantizer)
-            quantizer.price = stage.codeword_price
+        self.select(stage)
         groups, decay = parameter_groups(self.model, stage), self.recipe.weight_decay
         self.optimizer = torch.optim.AdamW(groups, lr=stage.learning_rate, betas=BETAS, weight_decay=decay)
 
@@ -127,10 +173,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(stage, stage_progress) * group.get("share", 1.0)
         x = self.sampler.batch().contiguous(memory_format=torch.channels_last)
-        self.model.train()
-        if stage.frozen_tokens:
-            self.model.quantizers.eval()
-            self.model.heads.eval()
+        self.ready(stage)
         loss, parts = self.objective(self.model, x, stage, self.progress.usual)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -143,7 +186,7 @@ class Trainer:
             if float(norm) <= WILD * usual_norm:
                 self.optimizer.step()
             self.progress.usual["norm"] = 0.98 * usual_norm + 0.02 * min(float(norm), 2 * usual_norm)
-        parallel.follow_first((*self.model.quantizers.buffers(), *self.model.heads.buffers()))
+        parallel.follow_first(self.own_buffers())
         decay = min(self.recipe.ema_decay, (1 + self.progress.total_step) / (10 + self.progress.total_step))
         update_average(self.average, self.model, decay)
         return {"loss": float(loss.detach()), "norm": float(norm), **parts}
@@ -201,31 +244,28 @@ class Trainer:
                     soft_wrap=True,
                 )
                 sums, count, logged = {}, 0, now
-            if self.preview and stage.quantized and now - previewed > options.preview_minutes * 60:
+            if self.preview and now - previewed > options.preview_minutes * 60:
                 self._preview(stage, bar)
                 previewed = time.monotonic()
             if now - saved > options.save_minutes * 60:
                 self.save()
                 saved = time.monotonic()
         if progress.stage_seconds >= seconds:
-            if self.preview and stage.quantized:
+            if self.preview:
                 self._preview(stage, bar)
             progress.stage += 1
             progress.stage_seconds, progress.stage_step = 0.0, 0
             if progress.stage < len(self.recipe.stages):
                 following = self.recipe.stages[progress.stage]
-                if following.frozen_tokens:
-                    self.model.settle()  # to what a bundle holds, before anything is trained to it
-                    # the codebooks belong to the current analysis, not to the average
-                    self.average.load_state_dict(self.model.state_dict())
+                self.begin(following)
                 self._start_optimizer(following)
             self.save(f"{stage.name}.pt")
         bar.remove_task(task)
 
     def _preview(self, stage: StageConfig, bar: Bar) -> None:
-        # While tokens still move, the codebooks belong to the current weights and not to their average.
-        shown = self.average if stage.frozen_tokens else self.model
-        psnr = preview_psnr(shown, self.preview, preview_depths(self.recipe.model.groups))
+        psnr = self.preview_psnr(stage)
+        if psnr is None:
+            return
         self.progress.history.append(
             {
                 "stage": stage.name,

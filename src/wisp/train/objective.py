@@ -52,7 +52,8 @@ class Objective:
         if any(s.fine_feature_weight for s in stages):
             self.fine_features = channels_last(FeatureLoss(weights, "vgg19_relu3_4").to(device))
         if any(s.adversarial_weight for s in stages):
-            self.adversary = Adversary(recipe.model, self.features, device)
+            config = recipe.model
+            self.adversary = Adversary(config.strides[-1], sum(config.latent_channels), self.features, device)
 
     def companions(self) -> dict[str, RateTraining | Adversary]:
         """What learns beside the model, by its name in a checkpoint."""
@@ -75,14 +76,14 @@ class Objective:
             x_hat = model.decode(levels, depth)
             errors = (x_hat.float() - x).square().mean((1, 2, 3))
             # one wild crop must not be the whole gradient
-            scale = torch.maximum(_usual(usual, base, errors), errors.detach() / OUTLIER)
+            scale = torch.maximum(usual_errors(usual, base, errors), errors.detach() / OUTLIER)
             commitment = torch.stack([level.commitment for level in levels]).mean()
             total = stage.mse_weight * (errors / scale).mean() + stage.commitment_weight * commitment
             parts = {"mse": errors.mean(), "commitment": commitment}
             if stage.rate_weight and self.rate is not None:
                 bits = self._bits(model, levels, depth)
                 parts["bpp"] = bits.mean() / x[0, 0].numel()
-                total = total + stage.rate_weight * (bits / _usual(usual, base, bits, "bits ")).mean()
+                total = total + stage.rate_weight * (bits / usual_errors(usual, base, bits, "bits ")).mean()
             if stage.lattice_weight:
                 power = (lattice_power(x, x_hat) / scale).mean()
                 parts["lattice"] = power
@@ -91,7 +92,7 @@ class Objective:
                 compared = self.features.compare(x, x_hat)
                 distances = compared.distances
                 parts["feature"] = distances.mean()
-                share = distances / _usual(usual, base, distances, "feature ")
+                share = distances / usual_errors(usual, base, distances, "feature ")
                 total = total + stage.feature_weight * share.mean()
                 if stage.adversarial_weight and self.adversary is not None:
                     parts["doubt"] = self._doubt(self.adversary, model, levels, depth, compared)
@@ -100,7 +101,7 @@ class Objective:
                 half = len(x) // 2  # crops come in random order and at random depths
                 distances = self.fine_features(*random_window(x[:half], x_hat[:half]))
                 parts["fine"] = distances.mean()
-                share = distances / _usual(usual, base[:half], distances, "fine ")
+                share = distances / usual_errors(usual, base[:half], distances, "fine ")
                 total = total + stage.fine_feature_weight * share.mean()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
@@ -122,7 +123,7 @@ class Objective:
             return adversary.doubt(compared, sent)
 
 
-def _usual(usual: dict[str, float], base: Tensor, errors: Tensor, kind: str = "") -> Tensor:
+def usual_errors(usual: dict[str, float], base: Tensor, errors: Tensor, kind: str = "") -> Tensor:
     """Running mean of an error at each crop's base depth (B,), updated with this batch's errors (B,)."""
     keys = [f"{kind}{depth}" for depth in base.tolist()]
     for key, error in zip(keys, errors.detach().tolist(), strict=True):

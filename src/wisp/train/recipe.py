@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wisp.errors import UsageError
+from wisp.train.latent_configs import GridConfig, VectorConfig
 
 _T = TypeVar("_T")
 STRIDES = (32, 16, 8, 4)
@@ -192,6 +193,29 @@ class Recipe:
     stages: tuple[StageConfig, ...] = ()
 
 
+@dataclass(frozen=True)
+class LatentRecipe:
+    """As Recipe, for a codec of continuous latents: "latent_grid" or "latent_vector"."""
+
+    name: str
+    model_number: int
+    codec: str
+    description: str = ""
+    seed: int = 0
+    weight_decay: float = 0.0
+    ema_decay: float = 0.999
+    model: GridConfig | VectorConfig = field(default_factory=GridConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    stages: tuple[StageConfig, ...] = ()
+
+
+AnyRecipe = Recipe | LatentRecipe
+_LATENT_CONFIGS: dict[str, type[GridConfig | VectorConfig]] = {
+    "latent_grid": GridConfig,
+    "latent_vector": VectorConfig,
+}
+
+
 def _build(cls: type[_T], table: dict[str, Any], where: str) -> _T:
     known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(table) - known)
@@ -200,8 +224,8 @@ def _build(cls: type[_T], table: dict[str, Any], where: str) -> _T:
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe from a TOML file.
+def load_recipe(path: Path) -> AnyRecipe:
+    """Read a recipe from a TOML file; one that names a `codec` is for continuous latents.
 
     Raises:
         UsageError: the file is missing, is not TOML, or holds a key or value that means nothing.
@@ -214,11 +238,17 @@ def load_recipe(path: Path) -> Recipe:
         ) from None
     except tomllib.TOMLDecodeError as fault:
         raise UsageError(f"{path}: expected TOML, found {fault}") from None
-    model = _build(ModelConfig, table.pop("model", {}), f"{path} [model]")
+    codec = table.get("codec")
+    if codec is not None and codec not in _LATENT_CONFIGS:
+        raise UsageError(f"{path}: expected codec to be one of {sorted(_LATENT_CONFIGS)}, found {codec!r}")
+    shape: type[Any] = ModelConfig if codec is None else _LATENT_CONFIGS[codec]
+    model = _build(shape, table.pop("model", {}), f"{path} [model]")
     data = _build(DataConfig, table.pop("data", {}), f"{path} [data]")
     stages = tuple(_build(StageConfig, s, f"{path} [[stage]]") for s in table.pop("stage", []))
     if not stages or abs(sum(s.share for s in stages) - 1) > 1e-6:
         raise UsageError(
             f"{path}: expected [[stage]] tables whose shares sum to 1, found {[s.share for s in stages]}"
         )
-    return _build(Recipe, {**table, "model": model, "data": data, "stages": stages}, str(path))
+    kind: type[Any] = Recipe if codec is None else LatentRecipe
+    recipe: AnyRecipe = _build(kind, {**table, "model": model, "data": data, "stages": stages}, str(path))
+    return recipe

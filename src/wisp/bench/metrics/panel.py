@@ -21,6 +21,7 @@ from wisp.bench.metrics.lpips_torch import LpipsTorch
 from wisp.bench.metrics.metric import AbstractMetric, Comparison, MetricUnavailable, Picture
 from wisp.bench.metrics.ms_ssim import MsSsim
 from wisp.bench.metrics.psnr import Psnr
+from wisp.bench.metrics.ssim import Ssim
 from wisp.bench.metrics.ssimulacra2 import Ssimulacra2
 from wisp.bench.metrics.texture_distance import TextureDistance
 from wisp.bench.metrics.weight_file import weights_folder
@@ -53,6 +54,7 @@ _MAKERS: Mapping[str, Callable[[_Networks], AbstractMetric]] = {
 METRIC_NAMES = tuple(_MAKERS)
 _ON_REQUEST: Mapping[str, Callable[[_Networks], AbstractMetric]] = {
     "colour_shift": lambda networks: ColourShift(),
+    "ssim": lambda networks: Ssim(),
 }
 ALL_NAMES = (*METRIC_NAMES, *_ON_REQUEST)
 
