@@ -135,7 +135,8 @@ def test_the_whole_command(
     pictures = [json.loads(line) for line in (out / "rows.jsonl").read_text().splitlines()]
     assert {picture["image"] for picture in pictures} == {"00", "drawn-0", "p"}
     codecs = {row["codec"] for picture in pictures for row in picture["rows"]}
-    assert codecs >= {"inversion", "inversion, qsgd", "encoder", "vae_gan", "wisp", "webp@1/8"}
+    assert codecs >= {"inversion", "inversion, qsgd", "encoder", "vae_gan", "wisp"}
+    assert any(codec.startswith("webp@") for codec in codecs)
     before = (out / "rows.jsonl").read_bytes()
     assert main(arguments) == 0  # nothing is measured again
     assert (out / "rows.jsonl").read_bytes() == before

@@ -40,7 +40,7 @@ def test_a_run_comes_back_whole(results: Path) -> None:
 
 def rewrite(folder: Path, change: Callable[[Row], Row | None]) -> None:
     path = folder / "rows.jsonl"
-    rows = [change(Row(**json.loads(line))) for line in path.read_text().splitlines()]
+    rows = [change(Row.from_json(line)) for line in path.read_text().splitlines()]
     path.write_text("".join(row.to_json() + "\n" for row in rows if row is not None))
 
 

@@ -209,7 +209,7 @@ def test_a_run_without_wisp_or_with_one_codec(tmp_path: Path) -> None:
 def test_the_page_warns_of_missing_and_old_rows(tmp_path: Path) -> None:
     folder = write_results(tmp_path)
     lines = (folder / "rows.jsonl").read_text().splitlines()
-    old = lines[0].replace('"codec_version": "wisp 1"', '"codec_version": "wisp 0"')
+    old = lines[0].replace('"codec_version":"wisp 1"', '"codec_version":"wisp 0"')
     (folder / "rows.jsonl").write_text("\n".join([old, *lines[2:]]) + "\n")
     page = page_of(folder)
     assert "Missing here: 2 measurements" in page
@@ -264,7 +264,7 @@ def test_a_placeholder_is_one_point_and_named_below_the_chart(
 
 def test_a_tie_is_no_win(tmp_path: Path) -> None:
     folder = write_results(tmp_path, codecs=("wisp", "avif@1/2", "jpeg"))
-    rows = [Row(**json.loads(line)) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    rows = [Row.from_json(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
     ours = {(row.image, row.budget_bpp): row.scores for row in rows if row.codec == "wisp"}
     tied = [replace(r, scores=ours[r.image, r.budget_bpp]) if r.codec == "avif@1/2" else r for r in rows]
     (folder / "rows.jsonl").write_text("".join(row.to_json() + "\n" for row in tied))

@@ -67,7 +67,7 @@ def test_every_cut_is_told() -> None:
     tables, levels = some_tables(3), some_levels((3, 6, 6), 1, 2.0)
     data = write_grid(levels, tables)
     for length in range(len(data)):
-        with pytest.raises((Truncated, Corrupt)):
+        with pytest.raises(Truncated):
             read_grid(data[:length], levels.shape, tables)
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 import wisp
 from wisp.codecs import LatentGridCodec, any_codec_for_model, codec_for_model, pyramid_networks
 from wisp.container import unpack_file
-from wisp.errors import BitstreamError, BudgetError, Corrupt, ModelMismatch, UsageError
+from wisp.errors import BitstreamError, BudgetError, Corrupt, ModelMismatch, Truncated, UsageError
 from wisp.train.export import write_config
 
 
@@ -108,7 +108,7 @@ def test_damage_is_named(grid_model: Path, photo_u8: NDArray[np.uint8]) -> None:
         with pytest.raises(BitstreamError):
             wisp.decompress(bytes(broken), model=grid_model)
     for length in range(len(data)):
-        with pytest.raises(BitstreamError):
+        with pytest.raises(Truncated):
             wisp.decompress(data[:length], model=grid_model)
     with pytest.raises(BitstreamError):
         wisp.decompress(data + b"\0", model=grid_model)

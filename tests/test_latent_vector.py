@@ -24,7 +24,7 @@ from wisp.container import unpack_file
 from wisp.entropy.latent_bytes import LatentKind, write_qsgd, write_stepped
 from wisp.entropy.qsgd import quantise
 from wisp.entropy.uniform_steps import quantise_steps
-from wisp.errors import BitstreamError, BudgetError, Corrupt, ModelMismatch, UsageError
+from wisp.errors import BitstreamError, BudgetError, Corrupt, ModelMismatch, Truncated, UsageError
 from wisp.imaging import to_picture
 from wisp.runtime import Bundle
 from wisp.train.export import write_config
@@ -104,7 +104,7 @@ def test_damage_is_named(vector_model: Path, face: NDArray[np.uint8]) -> None:
             with pytest.raises(BitstreamError):
                 wisp.decompress(bytes(broken), model=vector_model)
         for length in range(len(data)):
-            with pytest.raises(BitstreamError):
+            with pytest.raises(Truncated):
                 wisp.decompress(data[:length], model=vector_model)
 
 

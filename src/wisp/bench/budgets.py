@@ -6,7 +6,6 @@ python -m wisp.bench.budgets --images DIR --out results/NAME --sizes 500,1000,20
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from PIL import Image
 from wisp.bench.codec_wisp import WispCodec
 from wisp.bench.markdown import number, table
 from wisp.bench.pictures import picture_paths, read_picture
-from wisp.bench.provenance import meta, note, write_json, write_text
+from wisp.bench.provenance import meta, note, row_line, write_json, write_text
 from wisp.errors import BudgetError, UsageError, WispError
 
 SIZES = "500,1000,2000,4000,8000,16000"
@@ -152,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WispError as fault:
         print(f"budgets: {fault}", file=sys.stderr)
         return 1
-    write_text(options.out / "rows.jsonl", "".join(json.dumps(asdict(row)) + "\n" for row in rows))
+    write_text(options.out / "rows.jsonl", "".join(row_line(asdict(row)) + "\n" for row in rows))
     write_text(options.out / "summary.md", summary(rows, sizes))
     write_json(options.out / "meta.json", meta("wisp.bench.budgets", arguments, codecs={"wisp": version}))
     return 0 if all(row.keeps and row.fills for row in rows) else 1

@@ -23,7 +23,7 @@ import wisp
 from wisp.bench.catalogue import DENOMINATORS, codec_named
 from wisp.bench.codec import AbstractCodec, CodecUnavailable, Encoded
 from wisp.bench.eigenfaces import EigenfaceCodec
-from wisp.bench.generative_table import summary
+from wisp.bench.generative_table import is_best, summary
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
@@ -112,15 +112,29 @@ def _others(
         except BudgetError:
             continue
         yield _file_row(subjects, reference, table, name, str(size), data)
-    tries = [
-        *([] if subjects.pca is None else [subjects.pca]),
-        *(c for m in subjects.peers.values() for c in m),
-    ]
-    for codec in tries:
+    families = list(subjects.peers.values())
+    if subjects.pca is not None:
+        families.insert(0, [subjects.pca])
+    for members in families:
+        yield from _best_tries(members, image, reference, table, str(size), size)
+
+
+def _best_tries(
+    members: Sequence[AbstractCodec],
+    image: Image.Image,
+    reference: Reference,
+    table: str,
+    target: str,
+    size: int,
+) -> list[GenerativeRow]:
+    """The tries of a family that are its best in one metric at least."""
+    rows = []
+    for codec in members:
         fitted = codec.fit(image, size)
         if isinstance(fitted, Encoded):
             scores = reference.compare(fitted.decoded)
-            yield _row(table, codec.name, str(size), fitted.data_num_bytes, image, scores)
+            rows.append(_row(table, codec.name, target, fitted.data_num_bytes, image, scores))
+    return [row for row in rows if any(is_best(row, rows, metric) for metric in row.scores)]
 
 
 def photograph_rows(subjects: Subjects, image: Image.Image) -> Iterator[GenerativeRow]:
@@ -134,11 +148,8 @@ def photograph_rows(subjects: Subjects, image: Image.Image) -> Iterator[Generati
         ours = wisp.compress(image, size=len(data))
         yield _file_row(subjects, reference, PHOTOGRAPHS, "wisp", target, ours)
         for family in ("jpeg", "webp", "avif"):
-            for codec in (codec_named(family), codec_named(f"{family}@1/2"), codec_named(f"{family}@1/4")):
-                fitted = codec.fit(image, len(data))
-                if isinstance(fitted, Encoded):
-                    scores = reference.compare(fitted.decoded)
-                    yield _row(PHOTOGRAPHS, codec.name, target, fitted.data_num_bytes, image, scores)
+            members = [codec_named(name) for name in (family, f"{family}@1/2", f"{family}@1/4")]
+            yield from _best_tries(members, image, reference, PHOTOGRAPHS, target, len(data))
 
 
 def _file_row(

@@ -66,6 +66,13 @@ def _best(rows: Sequence[Row], image: str, metric: str) -> float | None:
     return (max if metric in HIGHER else min)(values, default=None)
 
 
+def is_best(row: Any, rows: Sequence[Any], metric: str) -> bool:
+    """Whether no other of the rows, typed ones, has a better value."""
+    values = [value for other in rows if (value := other.scores[metric]) is not None]
+    best = (max if metric in HIGHER else min)(values, default=None)
+    return row.scores[metric] is not None and row.scores[metric] == best
+
+
 def _winners(rows: Sequence[Row]) -> list[str]:
     """On how many faces each way has the lowest LPIPS, and the better of our two approaches is below the rest."""
     lines = []

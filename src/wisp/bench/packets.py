@@ -24,7 +24,7 @@ from wisp.bench.markdown import number, table
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.packet_codecs import CODECS, AbstractPacketCodec, Sent, codecs_named
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_json, write_text
 from wisp.errors import UsageError, WispError
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
@@ -214,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if picture_hash(image) in done:
                 continue
             rows += [asdict(row) for row in measure(image, path.stem, codecs, panel, options)]
-            write_text(options.out / "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+            write_text(options.out / "rows.jsonl", "".join(row_line(row) + "\n" for row in rows))
             write_json(options.out / "settings.json", settings)
             note(f"{path.stem}: done")
     except WispError as fault:
@@ -223,7 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = [metric.name for metric in panel.metrics]
     page = summary(rows, names)
     write_text(options.out / "summary.md", page)
-    means = "".join(json.dumps(mean) + "\n" for mean in picture_means(rows))
+    means = "".join(row_line(mean) + "\n" for mean in picture_means(rows))
     write_text(options.out / "means.jsonl", means)
     metrics = {metric.name: metric.version for metric in panel.metrics}
     record = meta("wisp.bench.packets", arguments, code, metrics=metrics, unavailable=panel.unavailable)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from wisp.bench.provenance import write_text
+from wisp.bench.provenance import row_line, write_text
 from wisp.errors import UsageError
 
 Row = Mapping[str, Any]
@@ -55,10 +55,7 @@ class PictureRows:
         self._pictures[image] = {
             "image": image, "image_hash": image_hash, "identity": self._identity, "rows": kept
         }  # fmt: skip
-        lines = (
-            json.dumps(self._pictures[name], allow_nan=False, separators=(",", ":"))
-            for name in sorted(self._pictures)
-        )
+        lines = (row_line(self._pictures[name]) for name in sorted(self._pictures))
         write_text(self._path, "".join(f"{line}\n" for line in lines))
 
     def of(self, images: Iterable[str], columns: Iterable[str]) -> list[dict[str, Any]]:

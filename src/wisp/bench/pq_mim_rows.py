@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from wisp.bench.provenance import write_text
+from wisp.bench.provenance import row_line, write_text
 from wisp.codecs import TokenPyramidCodec
 from wisp.errors import UsageError
 from wisp.runtime import CONFIG_NAME
@@ -78,7 +78,7 @@ class PqMimStore:
     def add(self, row: PqMimRow) -> None:
         """Keep the row, on disk at once."""
         self._rows[row.key] = row
-        self._whole += json.dumps(asdict(row), allow_nan=False).encode("utf-8") + b"\n"
+        self._whole += row_line(asdict(row)).encode("utf-8") + b"\n"
         write_text(self._path, self._whole.decode("utf-8"))
 
 

@@ -142,3 +142,16 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def note(line: str) -> None:
     """A line of progress for the person who waits."""
     print(line, file=sys.stderr, flush=True)
+
+
+def row_line(row: Mapping[str, Any]) -> str:
+    """A row of measurements as one line of JSON without its newline: no blanks, floats to six places."""
+    return json.dumps(_short(row), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, Mapping):
+        return {key: _short(part) for key, part in value.items()}
+    return [_short(part) for part in value] if isinstance(value, list | tuple) else value

@@ -9,7 +9,6 @@ Rows of a picture are written when it is done.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +24,7 @@ from wisp.bench.metrics.metric import Direction
 from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.packets import parse_losses
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_json, write_text
 from wisp.bench.repair_fills import FILLS, fills_named
 from wisp.codecs import TokenPyramidCodec, codec_for_model
 from wisp.codecs.repair import Repair
@@ -182,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in picture_paths(options.images)[: options.pictures]:
             image = read_picture(path)
             rows += [asdict(row) for row in measure(image, path.stem, codec, fills, panel, options)]
-            write_text(options.out / "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+            write_text(options.out / "rows.jsonl", "".join(row_line(row) + "\n" for row in rows))
             note(f"{path.stem}: done")
     except WispError as fault:
         print(f"repair: {fault}", file=sys.stderr)

@@ -6,7 +6,6 @@ wisp bench roi --images DIR --out results/roi --sheet docs/images/roi.webp
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from wisp.bench.codec_wisp import WispCodec
 from wisp.bench.markdown import number, table
 from wisp.bench.more_bytes import mean
 from wisp.bench.pictures import picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_json, write_text
 from wisp.bench.roi_masks import Marked, marked_pictures
 from wisp.bench.roi_sheet import Shown, draw_sheet
 from wisp.errors import UsageError, WispError
@@ -160,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"roi: {fault}", file=sys.stderr)
         return 1
     page = summary(rows)
-    write_text(options.out / "rows.jsonl", "".join(json.dumps(asdict(row)) + "\n" for row in rows))
+    write_text(options.out / "rows.jsonl", "".join(row_line(asdict(row)) + "\n" for row in rows))
     write_text(options.out / "summary.md", page)
     version = WispCodec(options.model).version
     write_json(options.out / "meta.json", meta("wisp.bench.roi", arguments, code, codecs={"wisp": version}))

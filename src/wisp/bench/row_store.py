@@ -10,11 +10,13 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from wisp.bench.provenance import write_text
+from wisp.bench.provenance import row_line, write_text
 from wisp.errors import UsageError
 
 Key = tuple[float, str, str]
 Identity = tuple[str, str, str]
+
+_MAY_BE_NULL = ("num_bytes", "rate_bpp", "setting", "smallest_num_bytes")
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,20 @@ class Row:
         return replace(self, rate_bpp=rate, scores=scores)
 
     def to_json(self) -> str:
-        """One line, floats to six places."""
-        return json.dumps(asdict(self.rounded()), ensure_ascii=False, allow_nan=False)
+        """One line, floats to six places; what is null because nothing was reached is left out."""
+        return row_line({key: v for key, v in asdict(self.rounded()).items() if v is not None})
+
+    @classmethod
+    def from_json(cls, line: bytes | str) -> Row:
+        """The inverse.
+
+        Raises:
+            ValueError, TypeError: the line is no row.
+        """
+        values = json.loads(line)
+        if not isinstance(values, dict):
+            raise TypeError(f"expected an object, found {values!r}")
+        return cls(**{**dict.fromkeys(_MAY_BE_NULL), **values})
 
 
 class RowStore:
@@ -80,7 +94,7 @@ class RowStore:
         whole = data[: data.rfind(b"\n") + 1]  # bytes: a kill may cut a letter in two
         for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
             try:
-                row = Row(**json.loads(line))
+                row = Row.from_json(line)
             except (ValueError, TypeError) as fault:
                 raise UsageError(
                     f"{path.name} line {number}: expected a row, found {fault}; move the file away or mend it"

@@ -10,7 +10,6 @@ another scale for another metric.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +23,7 @@ from wisp.bench.markdown import number, table
 from wisp.bench.metrics.metric import Direction
 from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.pictures import picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_json, write_text
 from wisp.bench.tiny_sheet import Shown, draw_sheet
 from wisp.errors import UsageError, WispError
 
@@ -174,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             found, shown = measure(image, path.stem, codecs, options.size, panel)
             rows += found
             shelves.append((path.stem, image, shown))
-            write_text(options.out / "rows.jsonl", "".join(json.dumps(asdict(row)) + "\n" for row in rows))
+            write_text(options.out / "rows.jsonl", "".join(row_line(asdict(row)) + "\n" for row in rows))
             note(f"{path.stem}: done")
     except WispError as fault:
         print(f"tiny: {fault}", file=sys.stderr)

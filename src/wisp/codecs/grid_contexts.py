@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.entropy.level_rows import LevelTables, RowReader, RowWriter
-from wisp.errors import Corrupt
 
 CLASSES = 8
 LAST = 8  # channels that count for an activity
@@ -60,7 +59,7 @@ def read_grid(data: bytes, shape: tuple[int, int, int], tables: GridTables) -> t
     for part in grid_parts(levels, tables.predicted):  # looks at what was read so far
         found = reader.read(_rows(part, tables)) + part.expected
         if np.abs(found).max(initial=0) > LARGEST:
-            raise Corrupt(f"expected levels up to {LARGEST}, found larger ones; the file is damaged")
+            raise reader.fault("a level out of its range")
         levels[part.channel][part.mask] = found
     return levels, reader.finish()
 

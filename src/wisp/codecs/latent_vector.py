@@ -202,8 +202,8 @@ class LatentVectorCodec:
             return VectorLatent((levels * step).astype(np.float32), step, checked)
         if index != PUBLISHED:
             raise Corrupt(f"expected a step or {PUBLISHED}, found {index}; the file is damaged")
-        verify_latent(file, len(file.payload), file.payload)
         vector = read_latent(file.payload[1:], max_length=self.dimensions)
+        verify_latent(file, len(file.payload), file.payload)
         if len(vector.levels) != self.dimensions:
             raise Corrupt(
                 f"expected a vector of {self.dimensions} numbers, found {len(vector.levels)}; the file is damaged"

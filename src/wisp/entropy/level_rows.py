@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.entropy.range_coder import LOOKAHEAD, TOTAL, RangeDecoder, RangeEncoder
-from wisp.errors import Truncated, UsageError
+from wisp.errors import Corrupt, Truncated, UsageError
 
 REACH = 127  # largest magnitude with a symbol of its own
 LARGEST = 2 * REACH + 1  # largest magnitude there is: one byte beyond the reach, sign included
@@ -132,6 +132,10 @@ class RowReader:
             magnitudes = excess % _NEGATIVE + (REACH + 1)
             levels[some] = np.where(excess >= _NEGATIVE, -magnitudes, magnitudes)
         return levels
+
+    def fault(self, found: str) -> Truncated | Corrupt:
+        """What an impossible level means: missing bytes, if there were none left to read, else wrong ones."""
+        return self._decoder.fault(found)
 
     def finish(self) -> int:
         """How many bytes the payload took.

@@ -57,8 +57,7 @@ class GraphWriter:
         """A convolution's weight (O, C, k, k), in 8 bits when the writer says so."""
         if not self.eighth:
             return self.weight(value)
-        scales = np.abs(value).reshape(len(value), -1).max(1).astype(np.float32)[:, None, None, None] / 127
-        levels = np.rint(value / np.maximum(scales, np.float32(1e-30))).astype(np.int8)
+        levels, scales = in_eight_bits(value)
         return self.node(
             "Mul", self.node("Cast", self.constant(levels), to=TensorProto.FLOAT), self.constant(scales)
         )
@@ -128,6 +127,12 @@ class GraphWriter:
         model.ir_version = IR_VERSION
         onnx.checker.check_model(model)
         return model
+
+
+def in_eight_bits(kernel: NDArray) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """(O, C, k, k) -> levels -127..127 and scales (O, 1, 1, 1), whose product it nearly is."""
+    scales = np.abs(kernel).reshape(len(kernel), -1).max(1).astype(np.float32)[:, None, None, None] / 127
+    return np.rint(kernel / np.maximum(scales, np.float32(1e-30))).astype(np.int8), scales
 
 
 def space_to_depth_weight(weight: NDArray, block: int) -> NDArray:

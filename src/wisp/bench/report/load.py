@@ -200,7 +200,7 @@ def _read_rows(path: Path) -> list[Row]:
     # Not splitlines: a name may hold one of the rarer signs at which that ends a line.
     for number, line in enumerate(text.split("\n")[:-1], start=1):
         try:
-            row = Row(**json.loads(line))
+            row = Row.from_json(line)
             _check(row)
         except (ValueError, TypeError) as fault:
             raise UsageError(
