@@ -27,7 +27,7 @@ from wisp.train.latent_configs import GridConfig, VectorConfig
 from wisp.train.latent_networks import LatentNetwork, new_latent_network
 from wisp.train.latent_onnx import latent_analysis_onnx, latent_synthesis_onnx
 
-LMBDA = 0.12  # squared steps a bit: what a grid's encoder gives up of precision (docs/experiments.md)
+LMBDA = 0.12  # squared steps a bit: what a grid's writer gives up of precision (docs/experiments.md)
 DOMAIN_SHARE = 99  # per cent of training pictures below the usual error
 
 
