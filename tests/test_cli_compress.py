@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import wisp
+from wisp.rate import parse_size
 
 
 @pytest.fixture
@@ -215,3 +216,16 @@ def test_a_unit_after_a_space_is_not_taken_for_a_directory(
     ran = run_cli("compress", "--size", *words, photo, photo.with_name("out.wisp"))
     assert_one_line_error(ran, 2, "".join(words))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "num_bytes"), [("2kb", 2000), ("2KB", 2000), ("1.5kib", 1536), ("1mb", 1_000_000), ("7b", 7)]
+)
+def test_units_in_letters_of_either_case(text: str, num_bytes: int) -> None:
+    assert parse_size(text) == num_bytes
+
+
+def test_a_strength_without_a_mask_is_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    assert_one_line_error(run_cli("compress", tmp_path / "a.png", "--roi-strength", "4"), 2, "--roi")
+    assert not (tmp_path / "a.wisp").exists()

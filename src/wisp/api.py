@@ -24,11 +24,11 @@ from wisp.codecs.by_hand import compress_by_hand, greys_of_depths, make_granular
 from wisp.codecs.generation import check_generation, generate, make_generation
 from wisp.codecs.latent_options import compress_latent, refuse_company_of_channels, refuse_options
 from wisp.codecs.packet_reading import repair_regions
-from wisp.codecs.refinement import USUAL_EFFORT, check_effort
+from wisp.codecs.refinement import SHARES, USUAL_EFFORT, check_effort
 from wisp.codecs.shown import exif_of, picture_of
 from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
 from wisp.container.file import WispFile
-from wisp.errors import UsageError
+from wisp.errors import Truncated, UsageError
 from wisp.imaging import Picture, open_picture, to_picture
 from wisp.imaging.alpha_plane import pack_alpha
 from wisp.imaging.planes import to_plane
@@ -83,6 +83,7 @@ def compress(
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
         effort: 0..9; from 7 on tokens are refined against the decoder, one, three or six times over; else all alike.
+            Models without tokens have none above 6, and of a quality the nearest of few rates.
         threads: for the networks; default WISP_THREADS or all processors, at most 8.
 
     Returns:
@@ -108,7 +109,10 @@ def compress(
     if picture.alpha_u8 is not None and alpha == "keep":
         chunks.append(Chunk(ChunkType.ALPHA, pack_alpha(picture.alpha_u8)))
     if not isinstance(codec, TokenPyramidCodec):
-        refuse_options(codec, ratios=ratios, grain_map=grain_map, roi=roi, keep=keep, huffman=huffman)
+        wanted = effort if effort in SHARES else None
+        refuse_options(
+            codec, ratios=ratios, grain_map=grain_map, roi=roi, keep=keep, huffman=huffman, effort=wanted
+        )
         return compress_latent(codec, picture, target, chunks, channels)
     refuse_options(codec, channels=channels)
     if granularity is not None:
@@ -185,7 +189,7 @@ def reconstruct(
             is not whole everywhere, or with a uniform grain its depth.
         allow_partial: of a file that was cut behind its grain map, show what arrived; the result says `partial`, and
             is not verified. Regions of which nothing arrived are filled as with lost packets. Whole files are not
-            affected.
+            affected. Models without tokens show nothing of a cut file.
         max_pixels: larger pictures are refused before anything is allocated.
 
     Raises:
@@ -197,7 +201,7 @@ def reconstruct(
     file = unpack_file(data, max_pixels)
     codec = any_codec_for_file(file.header.model_number, model, threads)
     if not isinstance(codec, TokenPyramidCodec):
-        return _reconstruct_latent(codec, file, data, chosen, max_pixels)
+        return _reconstruct_latent(codec, file, data, chosen, allow_partial, max_pixels)
     if chosen is Fill.generate:
         check_generation(codec.bundle, options)
     received, detail, is_whole = codec.decode_arrived(file) if allow_partial else (*codec.decode(file), True)
@@ -226,12 +230,17 @@ def reconstruct(
 
 
 def _reconstruct_latent(
-    codec: LatentCodec, file: WispFile, data: bytes, fill: Fill, max_pixels: int
+    codec: LatentCodec, file: WispFile, data: bytes, fill: Fill, allow_partial: bool, max_pixels: int
 ) -> Reconstruction:
     """Of a codec of continuous latents: there is nothing to fill, and a cut file is an error."""
     if fill is Fill.generate:
         refuse_options(codec, fill="generate")
-    shown = codec.reconstruct(file)
+    try:
+        shown = codec.reconstruct(file)
+    except Truncated as fault:
+        name = codec.bundle.config.name
+        told = f"; a file of {name} cannot be shown in part" if allow_partial else ""
+        raise Truncated(f"{fault}{told}") from None
     return Reconstruction(
         image=picture_of(file, shown.pixels_u8),
         confidence=shown.confidence,

@@ -8,10 +8,9 @@ from numbers import Real
 
 from wisp.errors import UsageError
 
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(B|kB|KB|k|K|KiB|MB|M|MiB)?\s*")
-_UNIT = {None: 1, "B": 1, "k": 1000, "K": 1000, "kB": 1000, "KB": 1000, "KiB": 1024}
-_UNIT |= {"M": 1_000_000, "MB": 1_000_000, "MiB": 1 << 20}
-UNITS = frozenset(unit.lower() for unit in _UNIT if unit)  # as people write them
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(b|kb?|kib|mb?|mib)?\s*", re.IGNORECASE)
+_UNIT = {"b": 1, "k": 1000, "kb": 1000, "kib": 1024, "m": 1_000_000, "mb": 1_000_000, "mib": 1 << 20}
+UNITS = frozenset(_UNIT)
 _ENDLESS = 1 << 48  # bytes: no file comes near, and the arithmetic of a budget stays within doubles
 
 
@@ -21,13 +20,13 @@ def rate_bpp(num_bytes: int, width: int, height: int) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Bytes from "200", "2kB" (2000), "1.5k" (1500), "2KiB" (2048) or "1MB".
+    """Bytes from "200", "2kB" (2000), "1.5k" (1500), "2KiB" (2048) or "1MB", in letters of either case.
 
     Raises:
         UsageError: not a size, or below one byte.
     """
     match = _SIZE.fullmatch(text)
-    num_bytes = int(min(float(match[1]) * _UNIT[match[2]], _ENDLESS)) if match else 0
+    num_bytes = int(min(float(match[1]) * _UNIT[(match[2] or "b").lower()], _ENDLESS)) if match else 0
     if num_bytes < 1:
         raise UsageError(f"expected a size such as 200, 2kB or 1.5KiB, found {text!r}")
     return num_bytes

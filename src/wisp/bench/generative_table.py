@@ -47,15 +47,21 @@ def _block(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]:
         for codec in dict.fromkeys(family_of(row["codec"]) for row in here):
             mine = [row for row in here if family_of(row["codec"]) == codec]
             reached = list(dict.fromkeys(row["image"] for row in mine))
-            sizes = float(np.mean([row["num_bytes"] for row in mine]))
-            ratio = float(np.mean([row["raw_num_bytes"] / row["num_bytes"] for row in mine]))
+            of = [[row for row in mine if row["image"] == image] for image in reached]
+            sizes = float(np.mean([np.mean([row["num_bytes"] for row in some]) for some in of]))
+            ratio = float(
+                np.mean([np.mean([row["raw_num_bytes"] / row["num_bytes"] for row in some]) for some in of])
+            )
             cells = [target, codec, f"{len(reached)}/{images}", number(sizes, 0), number(ratio, 1)]
             for metric in metrics:
                 best = [value for image in reached if (value := _best(mine, image, metric)) is not None]
                 cells.append(number(float(np.mean(best)) if best else None, PLACES.get(metric, 4)))
             lines.append(cells)
     header = ["target", "codec", "reached", "bytes", "raw / bytes", *metrics]
-    note = f"{images} pictures; means over those reached. A peer at its best scale in each metric."
+    note = (
+        f"{images} pictures; means over those reached. A peer at its best scale in each metric, bytes and ratio over "
+        "those scales."
+    )
     return [note, "", *table(header, lines), ""]
 
 
@@ -81,7 +87,7 @@ def _winners(rows: Sequence[Row]) -> list[str]:
         images = list(dict.fromkeys(row["image"] for row in here))
         codecs = list(dict.fromkeys(family_of(row["codec"]) for row in here))
         lowest: dict[str, int] = dict.fromkeys(codecs, 0)
-        below = 0
+        below = alone = 0
         for image in images:
             found = {
                 codec: value
@@ -89,15 +95,19 @@ def _winners(rows: Sequence[Row]) -> list[str]:
                 if (value := _best([r for r in here if family_of(r["codec"]) == codec], image, FIRST))
                 is not None
             }
+            ours = min((found[codec] for codec in OURS if codec in found), default=None)
+            if ours is None:
+                continue
             lowest[min(found, key=lambda codec: found[codec])] += 1
-            ours = min(found[codec] for codec in OURS if codec in found)
             others = [value for codec, value in found.items() if codec not in (*OURS, "wisp")]
-            below += all(ours < value for value in others)
+            alone += not others
+            below += bool(others) and all(ours < value for value in others)
         wins = ", ".join(f"{codec} {count}" for codec, count in lowest.items() if count)
-        lines.append([target, wins, f"{below}/{len(images)}"])
+        lines.append([target, wins, f"{below}/{len(images) - alone}", str(alone)])
     header = [
         "bytes",
         "lowest LPIPS on so many faces",
         "better of both approaches below WebP, AVIF, JXL and PCA",
+        "nobody else there",
     ]
     return [*table(header, lines), ""]

@@ -55,5 +55,11 @@ def bench_command(
         return
     if name not in BENCHMARKS:
         raise UsageError(f"expected one of {', '.join(BENCHMARKS)}, found {name!r}; see `wisp bench`")
-    code: int = import_module(f"wisp.bench.{name}").main(rest)  # says itself if its extra is missing
+    try:
+        code: int = import_module(f"wisp.bench.{name}").main(rest)
+    except ModuleNotFoundError as fault:
+        missing = (fault.name or "").partition(".")[0]
+        if missing in ("", "wisp"):
+            raise
+        raise UsageError(f"expected the package {missing}, found none: install wisp-codec[bench]") from fault
     raise typer.Exit(code)

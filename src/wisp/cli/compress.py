@@ -27,6 +27,7 @@ from wisp.imaging import Picture, format_of
 from wisp.rate import UNITS, make_target
 
 SUFFIX = ".wisp"
+USUAL_STRENGTH = 8.0
 TEXT_SUFFIX = ".txt"
 AUTO = "auto"  # a mask of that name is ./auto
 EXIF = "exif"
@@ -61,8 +62,9 @@ def compress_command(
         ),
     ] = None,
     roi_strength: Annotated[
-        float, typer.Option(metavar="1..1000", help="How many times an error weighs inside the mask.")
-    ] = 8.0,
+        float | None,
+        typer.Option(metavar="1..1000", help="How many times an error weighs inside the mask (default: 8)."),
+    ] = None,
     ratios: Annotated[
         str | None,
         typer.Option(
@@ -140,6 +142,7 @@ def compress_command(
         refuse_for_frames(
             bpp=bpp,
             roi=roi,
+            roi_strength=roi_strength,
             ratios=ratios,
             grain_map=grain_map,
             keep=keep,
@@ -160,6 +163,8 @@ def compress_command(
             force=force,
             quiet=quiet,
         )
+    if roi_strength is not None and roi is None:
+        raise UsageError("expected --roi-strength with --roi, found no mask; give one, or leave it out")
     if fps is not None or key_every is not None:
         raise UsageError("expected --fps and --key-every with an output that ends in .wisps, found another")
     shares = None if ratios is None else parse_ratios(ratios)
@@ -180,7 +185,7 @@ def compress_command(
         bpp=bpp,
         quality=quality,
         roi=mask,
-        roi_strength=roi_strength,
+        roi_strength=USUAL_STRENGTH if roi_strength is None else roi_strength,
         ratios=shares,
         grain_map=None if grain_map is None else _load_mask(grain_map),
         keep=share,

@@ -53,7 +53,8 @@ def invert_command(
     """Compress faces by inversion.
 
     The latent of `compress --model gan_inversion` is a network's guess; this looks for a better one, by gradients
-    through the generator, and rounds it while it looks. Ctrl-C ends the search, and the best so far is written.
+    through the generator, and rounds it while it looks. Ctrl-C ends the search, the best so far is written, and
+    the exit code is 130.
     """
     num_bytes = parse_size(size)
     jobs = plan_jobs(paths, SUFFIX)
@@ -62,7 +63,7 @@ def invert_command(
         refuse_picture_name(job.target)
         check_output(job.target, force)
         with needing_torch():
-            data, line, note = _invert(
+            data, line, note, interrupted = _invert(
                 job.source, num_bytes, steps, minutes, starts, weights, published, model, threads, quiet
             )
         write_output(job.target, data)
@@ -70,6 +71,8 @@ def invert_command(
             if note is not None:
                 say(f"note: {note}")
             say(f"{job.target}: {len(data)} bytes, {line}")
+        if interrupted:
+            raise KeyboardInterrupt  # the pictures behind it are not searched
 
     run_jobs(jobs, work, quiet)
 
@@ -85,8 +88,8 @@ def _invert(
     model: str,
     threads: int | None,
     quiet: bool,
-) -> tuple[bytes, str, str | None]:
-    """A picture's file, what was found in words, and whether it is out of the model's domain."""
+) -> tuple[bytes, str, str | None, bool]:
+    """A picture's file, what was found, in words, a note on the model's domain if any, and whether Ctrl-C came."""
     import torch
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -125,4 +128,4 @@ def _invert(
     )
     if published is not None:
         data = published_file(codec, picture, found, 0, published)
-    return data, line, note_on_domain(picture, model, threads)
+    return data, line, note_on_domain(picture, model, threads), found.interrupted

@@ -141,7 +141,7 @@ def verify_command(
         show(f"tokens that PyTorch and the bundle agree on, by level: {shares}")
     if report.mean_difference_u8 is not None:
         show(f"mean difference of the two syntheses: {report.mean_difference_u8:.3f} grey levels")
-    show(f"file of at most 2000 bytes: {report.file_num_bytes} bytes")
+    show(f"test file: {report.file_num_bytes} bytes")
     show(f"tokens survive the file: {_yes(report.tokens_survive)}")
     show(f"written twice alike: {_yes(report.writes_alike)}")
     show("passed" if report.passed else "failed")

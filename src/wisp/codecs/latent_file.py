@@ -94,6 +94,16 @@ def number_of(bundle: Bundle, name: str, least: float, most: float) -> float:
     return value
 
 
+def whole_number_of(bundle: Bundle, name: str, least: int, most: int) -> int:
+    """As `number_of`, a whole one."""
+    value = number_of(bundle, name, least, most)
+    if value != int(value):
+        raise ModelMismatch(
+            f"expected a whole {name} in {bundle.folder}, found {value!r}; reinstall the model"
+        )
+    return int(value)
+
+
 def array_of(bundle: Bundle, name: str, shape: tuple[int, ...]) -> NDArray[np.int64]:
     """One of the integer arrays of tables.npz.
 
@@ -101,7 +111,7 @@ def array_of(bundle: Bundle, name: str, shape: tuple[int, ...]) -> NDArray[np.in
         ModelMismatch: it is missing, or of another shape or kind.
     """
     found = bundle.tables.get(name)
-    if found is None or found.shape != shape or found.dtype.kind not in "iu":
+    if found is None or found.shape != shape or found.dtype.kind not in "iu" or found.dtype.itemsize > 4:
         raise ModelMismatch(
             f"expected integers {name} {shape} in {bundle.folder}, found others; reinstall the model"
         )

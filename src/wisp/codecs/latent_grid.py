@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,11 +49,7 @@ class LatentGridCodec:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         rates = bundle.config.latent.get("rates")
-        if (
-            not isinstance(rates, list)
-            or not rates
-            or not all(type(r) is int and 1 <= r <= 255 for r in rates)
-        ):
+        if not isinstance(rates, list) or not rates or not _rises(rates):
             raise ModelMismatch(f"expected rates in {bundle.folder}, found {rates!r}; reinstall the model")
         self.rates: tuple[int, ...] = tuple(rates)
         self.num_channels = self.rates[-1]
@@ -162,14 +159,19 @@ class LatentGridCodec:
 
         The nearest level, or the one beside it towards zero if that saves bits enough.
         """
-        nearest = np.clip(np.rint(latent), -LARGEST, LARGEST).astype(np.int16)
-        if not self.lmbda:
-            return nearest
-        nearer_zero = (nearest - np.sign(nearest)).astype(np.int16)
-        rows = np.broadcast_to(first + np.arange(len(latent))[:, None, None], latent.shape)
-        saved = self.marginals.bits(nearest, rows) - self.marginals.bits(nearer_zero, rows)
-        worse = (latent - nearer_zero) ** 2 - (latent - nearest) ** 2
-        return np.where(worse < self.lmbda * saved, nearer_zero, nearest)
+        levels = np.empty(latent.shape, np.int16)
+        for number, plane in enumerate(latent):  # one at a time: what grows with a large picture is little
+            nearest = np.clip(np.rint(plane), -LARGEST, LARGEST).astype(np.int16)
+            levels[number] = nearest
+            if not self.lmbda:
+                continue
+            nearer_zero = (nearest - np.sign(nearest)).astype(np.int16)
+            rows = np.full(plane.shape, first + number)
+            saved = self.marginals.bits(nearest, rows) - self.marginals.bits(nearer_zero, rows)
+            worse = (plane - nearer_zero) ** 2 - (plane - nearest) ** 2
+            chosen = worse < self.lmbda * saved
+            levels[number][chosen] = nearer_zero[chosen]
+        return levels
 
     def analyse(self, pixels_u8: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(H, W, 3) uint8 -> (C, ceil(H / 8), ceil(W / 8)) float32 in steps; the last row and column are repeated."""
@@ -230,3 +232,9 @@ class LatentGridCodec:
             out = self.bundle.synthesis.run({"levels": full})["image"][0]
             inner = tile.core_in_window
             yield tile.core_rows, tile.core_cols, out[inner[0], inner[1]]
+
+
+def _rises(rates: list[Any]) -> bool:
+    """Whether these are whole numbers from 1 to 255, each above the one before."""
+    whole = all(type(rate) is int and 1 <= rate <= 255 for rate in rates)
+    return whole and all(a < b for a, b in pairwise(rates))

@@ -26,6 +26,7 @@ from wisp.codecs.latent_file import (
     levels_as_bytes,
     number_of,
     verify_latent,
+    whole_number_of,
 )
 from wisp.container import Chunk, WispFile
 from wisp.entropy.gaussian_levels import read_levels, write_levels
@@ -33,7 +34,7 @@ from wisp.entropy.gaussian_tables import NUM_SCALES
 from wisp.entropy.latent_bytes import read_latent
 from wisp.entropy.level_rows import LARGEST
 from wisp.entropy.qsgd import QsgdVector, most
-from wisp.errors import BudgetError, Corrupt, ModelMismatch
+from wisp.errors import BudgetError, Corrupt, LimitExceeded, ModelMismatch, UsageError
 from wisp.imaging import Picture, upscale_u8
 from wisp.rate import Target
 from wisp.runtime import Bundle
@@ -72,11 +73,11 @@ class LatentVectorCodec:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self.dimensions = int(number_of(bundle, "dimensions", 1, 1 << 16))
-        self.side = int(number_of(bundle, "side", 32, 4096))
-        self.finest = int(number_of(bundle, "finest_step", 0, NUM_STEPS - 1))
-        self.coarsest = int(number_of(bundle, "coarsest_step", self.finest, NUM_STEPS - 1))
-        self.usual_error = number_of(bundle, "usual_error", 0, 255.0**2)
+        self.dimensions = whole_number_of(bundle, "dimensions", 1, 1 << 16)
+        self.side = whole_number_of(bundle, "side", 32, 4096)
+        self.finest = whole_number_of(bundle, "finest_step", 0, NUM_STEPS - 1)
+        self.coarsest = whole_number_of(bundle, "coarsest_step", self.finest, NUM_STEPS - 1)
+        self.usual_error = number_of(bundle, "usual_error", 1e-3, 255.0**2)
 
     @cached_property
     def scales(self) -> NDArray[np.int64]:
@@ -185,6 +186,11 @@ class LatentVectorCodec:
 
     # ---- decompress ----
 
+    def levels_of(self, file: WispFile) -> NDArray[np.int16]:
+        """(n,) levels of a file that is coded in steps, unverified: of one that was just written."""
+        index = file.payload[0]
+        return read_levels(file.payload[1:], self.scales_at(index))[0]
+
     def decode(self, file: WispFile) -> VectorLatent:
         """Payload -> the vector, verified.
 
@@ -193,6 +199,10 @@ class LatentVectorCodec:
             Corrupt: the payload is no vector of this model, or the check disagrees.
         """
         check_version(file)
+        if file.header.scale_exponent:
+            raise Corrupt(
+                f"expected scale 0 with this model, found {file.header.scale_exponent}; the file is damaged"
+            )
         index = file.payload[0]
         if index < NUM_STEPS:
             levels, length = read_levels(file.payload[1:], self.scales_at(index))
@@ -202,7 +212,10 @@ class LatentVectorCodec:
             return VectorLatent((levels * step).astype(np.float32), step, checked)
         if index != PUBLISHED:
             raise Corrupt(f"expected a step or {PUBLISHED}, found {index}; the file is damaged")
-        vector = read_latent(file.payload[1:], max_length=self.dimensions)
+        try:
+            vector = read_latent(file.payload[1:], max_length=self.dimensions)
+        except (UsageError, LimitExceeded) as fault:  # scales of a model, or another number of dimensions
+            raise Corrupt(f"expected a vector of this model, found: {fault}") from None
         verify_latent(file, len(file.payload), file.payload)
         if len(vector.levels) != self.dimensions:
             raise Corrupt(
@@ -217,7 +230,7 @@ class LatentVectorCodec:
         square = self.synthesise(latent.values, latent.step)
         confidence = np.ones((1, 1), np.float32)
         shown = upscale_u8(square, (file.header.height, file.header.width))
-        return LatentPicture(shown, confidence, self.side)
+        return LatentPicture(shown, confidence, max(shown.shape[:2]))
 
     def synthesise(self, values: NDArray[np.float32], step: float) -> NDArray[np.uint8]:
         """(n,) float32 and the step it was rounded to -> (S, S, 3) uint8."""

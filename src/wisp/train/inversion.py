@@ -67,7 +67,8 @@ class InversionTask:
         scales_at: (n,) scale indices of levels at a step index.
         step_of: a step index to a step.
         starts: (B, n) latents to start from.
-        indices: (B,) step indices at which the starts keep the budget.
+        levels: (B, n) int16, those of the starts in files that keep the budget.
+        indices: (B,) step indices of these files.
         last_index: the coarsest step.
         wanted: (B, 3, S, S) in -1..1.
         budgets: (B,) bits that levels may take.
@@ -78,6 +79,7 @@ class InversionTask:
     scales_at: Callable[[int], NDArray[np.int64]]
     step_of: Callable[[int], float]
     starts: Tensor
+    levels: NDArray[np.int16]
     indices: NDArray[np.int64]
     last_index: int
     wanted: Tensor
@@ -91,7 +93,7 @@ class Inverted:
     Attributes:
         levels: (B, n) int16.
         indices: (B,) step indices.
-        scores: (B,) loss in shares of the first start's: below 1 is better.
+        scores: (B,) loss in shares of the first start's: 1 if nothing better was found.
         num_steps: how many steps were taken.
         interrupted: whether Ctrl-C ended it.
     """
@@ -118,13 +120,11 @@ class _Search:
             places.append(np.arange(count))
         self.places = np.concatenate(places)
         self._set(torch.cat(latents), np.concatenate(indices))
-        self.best_levels = np.zeros((count, task.starts.shape[1]), np.int16)
-        self.best_indices = task.indices.copy()
-        self.best_scores = np.full(count, math.inf)
+        self.best_levels, self.best_indices = task.levels.copy(), task.indices.copy()
+        self.best_scores = np.ones(count)
         with torch.no_grad():
             errors, distances = self._errors(self.latent()[:count], self.steps[:count], task.wanted)
         self.usual = errors, distances
-        self.look()
 
     def _set(self, latents: Tensor, indices: NDArray[np.int64]) -> None:
         self.indices = indices
@@ -186,8 +186,8 @@ class _Search:
             if bits_of_levels(levels[row], self.task.scales_at(index)) > self.task.budgets[place]:
                 scores[row] = math.inf
             elif scores[row] < self.best_scores[place]:
-                self.best_scores[place] = scores[row]
                 self.best_levels[place], self.best_indices[place] = levels[row], index
+                self.best_scores[place] = scores[row]  # last: an interruption finds a vector with its score
         return scores
 
     def keep_best_rows(self) -> None:
@@ -220,10 +220,11 @@ def invert(
         features: a network that may train; pixels alone without it.
         note: called after each step with its number and the mean of the best scores.
     """
-    search = _Search(task, options, features)
     started, done, interrupted = time.monotonic(), 0, False
     trial = round(TRIAL_SHARE * options.steps) if options.starts > 1 else 0
+    search = _Search(task, options, features)
     try:
+        search.look()
         for done in range(1, options.steps + 1):
             spent = (time.monotonic() - started) / 60
             if options.minutes is not None and spent >= options.minutes:
@@ -237,8 +238,7 @@ def invert(
                 search.keep_best_rows()
             elif done % LOOK_EVERY == 0 or done == options.steps:
                 search.look()
-            finite = search.best_scores[np.isfinite(search.best_scores)]
-            note(done, float(finite.mean()) if len(finite) else math.nan)
+            note(done, float(search.best_scores.mean()))
     except KeyboardInterrupt:
         interrupted = True
     return Inverted(search.best_levels, search.best_indices, search.best_scores, done, interrupted)

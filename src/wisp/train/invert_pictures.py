@@ -69,6 +69,7 @@ def invert_pictures(
         scales_at=codec.scales_at,
         step_of=step_of,
         starts=torch.from_numpy(np.stack(latents)),
+        levels=np.stack([codec.levels_of(unpack_file(data)) for data in plain]),
         indices=np.array([payload[0] for payload in payloads]),
         last_index=codec.last_index,
         wanted=wanted,

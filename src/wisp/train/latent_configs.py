@@ -53,6 +53,14 @@ class VectorConfig:
     steps: tuple[float, float] = (0.25, 8.0)
 
     def __post_init__(self) -> None:
+        sizes = (self.dimensions, self.side, self.seed_channels, *self.widths)
+        counts = (*self.analysis_blocks, *self.synthesis_blocks)
+        if not all(type(n) is int and n >= 1 for n in sizes) or not all(
+            type(n) is int and n >= 0 for n in counts
+        ):
+            raise UsageError(f"expected whole numbers as sizes and blocks, found {sizes}, {counts}")
+        if not len(self.widths) == len(self.analysis_blocks) == len(self.synthesis_blocks) == 3:
+            raise UsageError(f"expected three widths, and blocks for each, found {self.widths}, {counts}")
         if self.side % 32 or self.side < 32:
             raise UsageError(f"expected a side that is a multiple of 32, found {self.side}")
         if len(self.steps) != 2 or not 0 < self.steps[0] < self.steps[1]:

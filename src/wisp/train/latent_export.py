@@ -180,7 +180,7 @@ def _fit_vector(
     _write_config(part, table)
     codec = LatentVectorCodec(Bundle(part))
     errors = [codec.domain_error(to_picture(pixels)) for pixels in pictures]
-    table["latent"]["usual_error"] = round(float(np.percentile(errors, DOMAIN_SHARE)), 2)
+    table["latent"]["usual_error"] = max(0.01, round(float(np.percentile(errors, DOMAIN_SHARE)), 2))
     lines = ["| step | bytes of a file, mean | PSNR of training pictures, dB |", "|---|---|---|"]
     for index in range(finest, coarsest + 1, STEPS_PER_OCTAVE):
         some = list(zip(pictures, latents, strict=True))[:100]

@@ -54,6 +54,10 @@ def generator_of_bundle(bundle: Bundle, config: VectorConfig) -> VectorSynthesis
     stored = {part.name: numpy_helper.to_array(part) for part in found.graph.initializer}
     if [n.op_type for n in found.graph.node] != [n.op_type for n in wanted.graph.node]:
         raise ModelMismatch(f"expected a generator as the recipe says in {bundle.folder}, found another")
+    if not {name for _, names in writer.layers for name in names} <= set(stored):
+        raise ModelMismatch(
+            f"expected a generator as the recipe says in {bundle.folder}, found other weights"
+        )
     for layer, (levels, scales, bias) in writer.layers:
         value = stored[levels].astype(np.float32) * stored[scales]
         if value.shape != tuple(layer.weight.shape):
