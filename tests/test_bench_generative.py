@@ -103,10 +103,16 @@ def test_the_page_takes_peers_at_their_best_and_counts_wins() -> None:
     ]
     page = summary(rows, ["lpips_squeeze", "psnr_db"])
     assert "| 60 | inversion | 2/2 | 60 | 10.0 | 0.3000 | 19.70 |" in page
-    assert "| 60 | webp | 2/2 | 47 | 13.0 | 0.3000 | 19.70 |" in page
-    assert "| 60 | inversion 1, webp 1 | 1/2 |" in page
+    assert "| 60 | webp | 2/2 | 48 | 12.8 | 0.3000 | 19.70 |" in page
+    assert "| 60 | inversion 1, webp 1 | 1/2 | 0 |" in page
     assert "| 2 channels | vae_gan | 1/1 | 100 | 6.0 | 0.1000 | 19.90 |" in page
     assert "one figure copied" in page
+
+
+def test_a_size_that_nobody_else_reaches_is_no_win() -> None:
+    page = summary([row("faces", "a", "inversion", "60", 60, 0.2)], ["lpips_squeeze"])
+    assert "| 60 | inversion 1 | 0/0 | 1 |" in page
+    assert "| 60 |  | 0/1 | 0 |" in summary([row("faces", "a", "wisp", "60", 60, 0.2)], ["lpips_squeeze"])
 
 
 def test_drawings_of_the_prior_differ(vector_model: Path) -> None:

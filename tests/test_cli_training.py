@@ -124,3 +124,10 @@ def test_bench_lists_explains_and_refuses() -> None:
     assert "--sizes" in run_cli("bench", "budgets", "--help").out
     assert_one_line_error(run_cli("bench", "beauty"), 2, "beauty", "run, ")
     assert run_cli("bench", "budgets", "--nonsense").code == 2
+
+
+@pytest.mark.parametrize("fixture", ["grid_model", "vector_model"])
+def test_verify_of_latents(fixture: str, request: pytest.FixtureRequest) -> None:
+    result = run_cli("verify", request.getfixturevalue(fixture))
+    assert result.code == 0
+    assert "passed" in result.out

@@ -114,6 +114,13 @@ def test_damage_is_named(grid_model: Path, photo_u8: NDArray[np.uint8]) -> None:
         wisp.decompress(data + b"\0", model=grid_model)
 
 
+def test_a_cut_file_that_was_asked_for_says_why(grid_model: Path, photo_u8: NDArray[np.uint8]) -> None:
+    data = wisp.compress(photo_u8, channels=2, model=grid_model)
+    with pytest.raises(Truncated, match="in part"):
+        wisp.decompress(data[:-40], model=grid_model, allow_partial=True)
+    assert wisp.decompress(data, model=grid_model, allow_partial=True).size == (300, 200)
+
+
 def test_other_versions_and_counts_are_damage(grid_model: Path, photo_u8: NDArray[np.uint8]) -> None:
     codec = codec_of(grid_model)
     file = unpack_file(wisp.compress(photo_u8, channels=2, model=grid_model))
@@ -138,6 +145,7 @@ def test_other_versions_and_counts_are_damage(grid_model: Path, photo_u8: NDArra
         {"ratios": (0.5, 0.5)},
         {"size": 500, "keep": 0.5},
         {"size": 500, "huffman": True},
+        {"size": 500, "effort": 9},
     ],
 )
 def test_options_that_mean_nothing(
@@ -182,7 +190,8 @@ def test_on_the_command_line(grid_model: Path, photo_u8: NDArray[np.uint8], tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("rates", []), ("rates", [0]), ("rates", "4"), ("lmbda", -1), ("lmbda", "much")]
+    ("name", "value"),
+    [("rates", []), ("rates", [0]), ("rates", [4, 2]), ("rates", "4"), ("lmbda", -1), ("lmbda", "much")],
 )
 def test_a_broken_configuration(grid_model: Path, tmp_path: Path, name: str, value: object) -> None:
     folder = tmp_path / "bundle"

@@ -24,6 +24,7 @@ from wisp.train.latent_rate import GaussianRate, MixtureRate
 from wisp.train.recipe import LatentRecipe, Recipe, StageConfig, load_recipe
 from wisp.train.run_options import RunOptions
 from wisp.train.trainers import trainer_of
+from wisp.train.verify import verify_bundle
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -149,6 +150,9 @@ def test_a_bundle_does_what_the_network_does(make: object, tmp_path: Path) -> No
             feeds = {"latent": latent, "log_step": np.zeros((1, 1), np.float32)}
         shown = ((x_hat + 1) * 127.5).round().clamp(0, 255).permute(0, 2, 3, 1).numpy()
     assert np.abs(bundle.synthesis.run(feeds)["image"] - shown).mean() < 3
+    report = verify_bundle(folder, tmp_path / "run")
+    assert report.passed
+    assert report.mean_difference_u8 is not None
     card = (folder / "card.md").read_text(encoding="utf-8")
     assert "rate_weight 0.3" in card
     with pytest.raises(UsageError, match="--force"):

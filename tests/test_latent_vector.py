@@ -27,6 +27,7 @@ from wisp.entropy.uniform_steps import quantise_steps
 from wisp.errors import BitstreamError, BudgetError, Corrupt, ModelMismatch, Truncated, UsageError
 from wisp.imaging import to_picture
 from wisp.runtime import Bundle
+from wisp.train import inversion
 from wisp.train.export import write_config
 from wisp.train.generators.pgan import PganGenerator
 from wisp.train.inversion import InversionOptions, InversionTask, invert
@@ -129,9 +130,14 @@ def test_vectors_of_another_length_are_damage(vector_model: Path, face: NDArray[
     with pytest.raises(Corrupt, match="16 numbers"):
         codec.decode(unpack_file(short))
     long = codec.write_published(to_picture(face), write_qsgd(quantise(np.ones(17), 4)))
-    with pytest.raises(BitstreamError):
+    with pytest.raises(Corrupt, match="16"):
         codec.decode(unpack_file(long))
+    given = write_stepped(quantise_steps(np.ones(16), 0.5), np.full(16, 30))
+    with pytest.raises(Corrupt, match="scales"):
+        codec.decode(unpack_file(codec.write_published(to_picture(face), given)))
     file = unpack_file(short)
+    with pytest.raises(Corrupt, match="scale 0"):
+        codec.decode(replace(file, header=replace(file.header, scale_exponent=2)))
     with pytest.raises(Corrupt, match=str(PUBLISHED)):
         codec.decode(replace(file, payload=b"\xff" + file.payload[1:]))
 
@@ -146,7 +152,15 @@ def test_what_is_no_face_is_told(vector_model: Path, face: NDArray[np.uint8]) ->
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("dimensions", 0), ("dimensions", 17), ("side", None), ("finest_step", 200), ("usual_error", "x")],
+    [
+        ("dimensions", 0),
+        ("dimensions", 16.5),
+        ("dimensions", 17),
+        ("side", None),
+        ("finest_step", 200),
+        ("usual_error", "x"),
+        ("usual_error", 0),
+    ],
 )
 def test_a_broken_configuration(
     vector_model: Path, tmp_path: Path, face: NDArray[np.uint8], name: str, value: object
@@ -205,6 +219,20 @@ def test_a_search_that_finds_nothing_keeps_the_guess(vector_model: Path, face: N
     assert files == [wisp.compress(face, size=24, model=vector_model)]
 
 
+def test_a_budget_without_any_slack_keeps_the_guess(vector_model: Path) -> None:
+    """The guess's file has just this size, which a search does not come back to: nothing is lost."""
+    face = example_picture(64, 64, 14)
+    codec = codec_of(vector_model)
+    size = len(wisp.compress(face, size=30, model=vector_model))
+    plain = wisp.compress(face, size=size, model=vector_model)
+    (data,), found = invert_pictures(codec, [to_picture(face)], size, InversionOptions(steps=1, starts=1))
+    assert found.levels.any()
+    assert found.scores[0] <= 1
+    assert len(data) <= size
+    if found.scores[0] == 1:
+        assert data == plain
+
+
 def test_ctrl_c_keeps_the_best_so_far(vector_model: Path, face: NDArray[np.uint8]) -> None:
     def interrupt(step: int, score: float) -> None:
         if step == 30:
@@ -236,6 +264,7 @@ def test_another_generator_can_be_inverted() -> None:
         scales_at=lambda index: np.clip(np.full(8, 56 - index), 0, 95),
         step_of=step_of,
         starts=latent + 0.5 * torch.randn(1, 8),
+        levels=np.zeros((1, 8), np.int16),
         indices=np.array([8]),
         last_index=40,
         wanted=generator.unbounded(latent),
@@ -261,6 +290,26 @@ def test_invert_on_the_command_line(vector_model: Path, face: NDArray[np.uint8],
     assert_one_line_error(run_cli("invert", tmp_path / "a.png", out, "-f", *too_small), 1, "budget")
 
 
+def test_ctrl_c_ends_the_command(
+    vector_model: Path, tmp_path: Path, face: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        Image.fromarray(face).save(tmp_path / f"{name}.png")
+    (tmp_path / "out").mkdir()
+    step = inversion._Search.step
+
+    def interrupted(self: inversion._Search, progress: float) -> None:
+        step(self, progress)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inversion._Search, "step", interrupted)
+    options = ("--size", "24", "--model", vector_model)
+    result = run_cli("invert", tmp_path / "a.png", tmp_path / "b.png", tmp_path / "out", *options)
+    assert result.code == 130
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.wisp"]
+    assert wisp.decompress((tmp_path / "out" / "a.wisp").read_bytes(), model=vector_model).size == (64, 64)
+
+
 def test_invert_wants_a_vector(grid_model: Path, face: NDArray[np.uint8], tmp_path: Path) -> None:
     Image.fromarray(face).save(tmp_path / "a.png")
     result = run_cli("invert", tmp_path / "a.png", "--model", grid_model)
@@ -279,6 +328,29 @@ def test_a_bundle_without_a_shape_cannot_be_searched(
         invert_pictures(codec_of(folder), [to_picture(face)], 30, InversionOptions(steps=1))
 
 
-def test_a_step_for_every_option() -> None:
-    with pytest.raises(UsageError, match="step"):
-        VectorConfig(steps=(2.0, 1.0))
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"steps": (2.0, 1.0)},
+        {"steps": (1.0,)},
+        {"side": 48},
+        {"seed_channels": -3},
+        {"widths": (8, 8)},
+        {"widths": ("a", 8, 8)},
+        {"analysis_blocks": (1, 1, "x")},
+    ],
+)
+def test_shapes_that_are_none(broken: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        VectorConfig(**broken)  # type: ignore[arg-type]
+
+
+def test_the_confidence_map_has_the_pictures_size(
+    vector_model: Path, photo_u8: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    (tmp_path / "a.wisp").write_bytes(wisp.compress(photo_u8, quality=50, model=vector_model))
+    chart = tmp_path / "map.png"
+    options = ("--confidence", chart, "--model", vector_model)
+    assert run_cli("decompress", tmp_path / "a.wisp", tmp_path / "b.png", *options).code == 0
+    with Image.open(chart) as image:
+        assert image.size == (300, 200)
