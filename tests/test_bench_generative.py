@@ -134,6 +134,7 @@ def test_the_whole_command(
     arguments = [
         "--faces", str(faces), "--photographs", str(photographs), "--out", str(out), "--grid", str(grid_model),
         "--vector", str(vector_model), "--limit", "1", "--drawn", "1", "--steps", "2", "--metrics", "psnr_db",
+        "--sheet", str(tmp_path / "sheet.webp"),
     ]  # fmt: skip
     assert main(arguments) == 0
     page = capsys.readouterr().out
@@ -143,6 +144,8 @@ def test_the_whole_command(
     codecs = {row["codec"] for picture in pictures for row in picture["rows"]}
     assert codecs >= {"inversion", "inversion, qsgd", "encoder", "vae_gan", "wisp"}
     assert any(codec.startswith("webp@") for codec in codecs)
+    with Image.open(tmp_path / "sheet.webp") as sheet:
+        assert sheet.width > 1500
     before = (out / "rows.jsonl").read_bytes()
     assert main(arguments) == 0  # nothing is measured again
     assert (out / "rows.jsonl").read_bytes() == before
@@ -151,6 +154,7 @@ def test_the_whole_command(
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
+        ("--sheet", "a.png", ".webp"),
         ("--limit", "0", "at least 1"),
         ("--grid", "wisp_small", "a grid's model"),
         ("--faces", "nowhere", "folder"),

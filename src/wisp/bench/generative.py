@@ -23,6 +23,7 @@ import wisp
 from wisp.bench.catalogue import DENOMINATORS, codec_named
 from wisp.bench.codec import AbstractCodec, CodecUnavailable, Encoded
 from wisp.bench.eigenfaces import EigenfaceCodec
+from wisp.bench.generative_sheet import face_sheet
 from wisp.bench.generative_table import is_best, summary
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.picture_rows import PictureRows, identity_of
@@ -41,6 +42,7 @@ SIZES = (60, 120, 250)
 PUBLISHED_BITS = (8, 6, 4)
 FAMILIES = ("webp", "avif", "jxl")
 BATCH = 10  # faces that are inverted together
+SHOWN = 6  # faces on the sheet
 FACES, PHOTOGRAPHS, DRAWN = "faces", "photographs", "drawn"
 
 
@@ -193,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, default=60, help="faces, evenly spread over the names")
     parser.add_argument("--drawn", type=int, default=10, help="drawings of the generator that are inverted")
     parser.add_argument("--steps", type=int, default=150, help="of an inversion")
+    parser.add_argument("--sheet", type=Path, help="a WebP of six of the faces")
     parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
     return parser
 
@@ -221,6 +224,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     code = checkout()
     try:
+        if options.sheet is not None and options.sheet.suffix != ".webp":
+            raise UsageError(f"--sheet: expected a name that ends in .webp, found {options.sheet}")
         if min(options.limit, options.steps) < 1 or options.drawn < 0:
             raise UsageError("--limit, --steps: expected at least 1, --drawn at least 0")
         require_place(options.out)
@@ -238,7 +243,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     write_json(options.out / "meta.json", record)
     print(page)
+    if options.sheet is not None:
+        _draw(options, subjects)
     return 0
+
+
+def _draw(options: argparse.Namespace, subjects: Subjects) -> None:
+    paths = picture_paths(options.faces)
+    chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).astype(int)]
+    faces = [(path.stem, read_picture(path)) for path in chosen]
+    others = [subjects.peers["webp"]]
+    if subjects.pca is not None:
+        others.insert(0, [subjects.pca])
+    data = face_sheet(subjects.vector, faces, others, subjects.panel, subjects.inversion, subjects.weights)
+    options.sheet.parent.mkdir(parents=True, exist_ok=True)
+    options.sheet.write_bytes(data)
 
 
 def _measure(options: argparse.Namespace, subjects: Subjects) -> tuple[PictureRows, list[str]]:
