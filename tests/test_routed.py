@@ -148,7 +148,7 @@ def test_tiles_agree_with_the_whole(
     def small_tiles(height: int, width: int, halo: int, region: int) -> object:
         return plan_tiles(height, width, core=128, halo=halo, region=region)
 
-    monkeypatch.setattr("wisp.codecs.pyramid_networks._tiles", small_tiles)
+    monkeypatch.setattr("wisp.codecs.pyramid_networks.tiles_of", small_tiles)
     assert np.abs(synthesise(bundle, tokens).astype(int) - whole).max() <= 1
     again = analyse(bundle, picture).tokens
     for ours, theirs in zip(again.planes, tokens.planes, strict=True):

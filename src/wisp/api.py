@@ -12,23 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.allocation.saliency import saliency
-from wisp.codecs import (
-    ENTRIES,
-    LatentCodec,
-    Roi,
-    TokenPyramidCodec,
-    any_codec_for_file,
-    any_codec_for_model,
-)
+from wisp.codecs import ENTRIES, Roi, TokenPyramidCodec, any_codec_for_file, any_codec_for_model
+from wisp.codecs import latent_options as latents
 from wisp.codecs.by_hand import compress_by_hand, greys_of_depths, make_granularity, refuse_company
 from wisp.codecs.generation import check_generation, generate, make_generation
-from wisp.codecs.latent_options import compress_latent, refuse_company_of_channels, refuse_options
 from wisp.codecs.packet_reading import repair_regions
 from wisp.codecs.refinement import SHARES, USUAL_EFFORT, check_effort
 from wisp.codecs.shown import exif_of, picture_of
 from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
-from wisp.container.file import WispFile
-from wisp.errors import Truncated, UsageError
+from wisp.errors import UsageError
 from wisp.imaging import Picture, open_picture, to_picture
 from wisp.imaging.alpha_plane import pack_alpha
 from wisp.imaging.planes import to_plane
@@ -100,7 +92,7 @@ def compress(
     if granularity is not None:
         refuse_company(granularity, size=size, bpp=bpp, quality=quality, roi=roi, keep=keep)
     target, effort = make_target(size, bpp, quality), check_effort(effort)
-    refuse_company_of_channels(channels, size=size, bpp=bpp, quality=quality)
+    latents.refuse_company_of_channels(channels, size=size, bpp=bpp, quality=quality)
     picture = image if isinstance(image, Picture) else to_picture(image, alpha=alpha, keep_exif=keep_exif)
     codec = any_codec_for_model(model, threads)
     chunks = []
@@ -110,11 +102,11 @@ def compress(
         chunks.append(Chunk(ChunkType.ALPHA, pack_alpha(picture.alpha_u8)))
     if not isinstance(codec, TokenPyramidCodec):
         wanted = effort if effort in SHARES else None
-        refuse_options(
+        latents.refuse_options(
             codec, ratios=ratios, grain_map=grain_map, roi=roi, keep=keep, huffman=huffman, effort=wanted
         )
-        return compress_latent(codec, picture, target, chunks, channels)
-    refuse_options(codec, channels=channels)
+        return latents.compress_latent(codec, picture, target, chunks, channels)
+    latents.refuse_options(codec, channels=channels)
     if granularity is not None:
         return compress_by_hand(codec, picture, granularity, chunks, huffman)
     mask = None if roi is None else Roi(_roi_mask(roi, picture), roi_strength)
@@ -201,7 +193,8 @@ def reconstruct(
     file = unpack_file(data, max_pixels)
     codec = any_codec_for_file(file.header.model_number, model, threads)
     if not isinstance(codec, TokenPyramidCodec):
-        return _reconstruct_latent(codec, file, data, chosen, allow_partial, max_pixels)
+        info = read_info(data, max_pixels=max_pixels)
+        return latents.reconstruct_latent(codec, file, info, chosen, allow_partial)
     if chosen is Fill.generate:
         check_generation(codec.bundle, options)
     received, detail, is_whole = codec.decode_arrived(file) if allow_partial else (*codec.decode(file), True)
@@ -226,28 +219,6 @@ def reconstruct(
         num_generated=num_generated,
         verified=is_whole,
         region_side=codec.bundle.config.strides[0],
-    )
-
-
-def _reconstruct_latent(
-    codec: LatentCodec, file: WispFile, data: bytes, fill: Fill, allow_partial: bool, max_pixels: int
-) -> Reconstruction:
-    """Of a codec of continuous latents: there is nothing to fill, and a cut file is an error."""
-    if fill is Fill.generate:
-        refuse_options(codec, fill="generate")
-    try:
-        shown = codec.reconstruct(file)
-    except Truncated as fault:
-        name = codec.bundle.config.name
-        told = f"; a file of {name} cannot be shown in part" if allow_partial else ""
-        raise Truncated(f"{fault}{told}") from None
-    return Reconstruction(
-        image=picture_of(file, shown.pixels_u8),
-        confidence=shown.confidence,
-        info=read_info(data, max_pixels=max_pixels),
-        grain_map=np.rint(255 * shown.confidence).astype(np.uint8),
-        exif=exif_of(file),
-        region_side=shown.region_side,
     )
 
 

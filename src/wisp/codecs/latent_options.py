@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from wisp.codecs import AnyCodec, LatentCodec, any_codec_for_model
 from wisp.codecs.latent_grid import LatentGridCodec
 from wisp.codecs.latent_vector import LatentVectorCodec
-from wisp.container import Chunk
-from wisp.errors import UsageError
+from wisp.codecs.shown import exif_of, picture_of
+from wisp.container import Chunk, WispFile
+from wisp.errors import Truncated, UsageError
 from wisp.imaging import Picture
 from wisp.rate import Target
+from wisp.types import Fill, ImageInfo, Reconstruction
 
 
 def refuse_options(codec: AnyCodec, **options: object) -> None:
@@ -52,6 +56,32 @@ def compress_latent(
         return codec.compress(picture, target, chunks, channels)
     refuse_options(codec, channels=channels)
     return codec.compress(picture, target, chunks)
+
+
+def reconstruct_latent(
+    codec: LatentCodec, file: WispFile, info: ImageInfo, fill: Fill, allow_partial: bool
+) -> Reconstruction:
+    """A file's picture. There is nothing to fill, and a cut file is an error.
+
+    Raises:
+        UsageError: something is to be generated.
+        BitstreamError: the bytes are at fault.
+    """
+    if fill is Fill.generate:
+        refuse_options(codec, fill="generate")
+    try:
+        shown = codec.reconstruct(file)
+    except Truncated as fault:
+        told = f"; a file of {codec.bundle.config.name} cannot be shown in part" if allow_partial else ""
+        raise Truncated(f"{fault}{told}") from None
+    return Reconstruction(
+        image=picture_of(file, shown.pixels_u8),
+        confidence=shown.confidence,
+        info=info,
+        grain_map=np.rint(255 * shown.confidence).astype(np.uint8),
+        exif=exif_of(file),
+        region_side=shown.region_side,
+    )
 
 
 def note_on_domain(picture: Picture, model: str | Path | None, threads: int | None = None) -> str | None:
