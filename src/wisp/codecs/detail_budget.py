@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from wisp.allocation.benefit import region_distortions
 from wisp.codecs.detail import add_detail, write_detail
-from wisp.container import DETAIL_VERSION, Chunk, unpack_file
+from wisp.codecs.pyramid_entropy import Payload, checked_bytes
+from wisp.container import DETAIL_VERSION, PRIOR_VERSION, Chunk, unpack_file
 from wisp.container.varint import MAX_VARINT, pack_varint
 from wisp.imaging import Picture
 
@@ -46,7 +47,11 @@ def spend_on_detail(
     file = unpack_file(base)
     header = replace(file.header, version=DETAIL_VERSION)
     pyramid = codec.decode_tokens(file)
-    bare = codec.write_tokens(pyramid, header, chunks)
+    if file.header.version == PRIOR_VERSION:  # coded as in a file with detail: seconds, of a large picture
+        payload = Payload(file.payload, checked_bytes(pyramid))
+    else:
+        payload = codec.model_of(header).write(pyramid)
+    bare = codec.join(payload, header, chunks)
     room = min(budget - len(bare) - len(pack_varint(min(budget, MAX_VARINT))) + 1, MAX_VARINT)
     shown = codec.synthesise(file, pyramid)
     detail = write_detail(picture.pixels_u8, shown, room)
@@ -57,4 +62,4 @@ def spend_on_detail(
         before = region_distortions(picture.pixels_u8, codec.synthesise(whole, codec.decode_tokens(whole)), 1)
         if region_distortions(picture.pixels_u8, add_detail(shown, detail), 1).sum() >= before.sum():
             return data
-    return codec.write_tokens(pyramid, header, chunks, detail)
+    return codec.join(payload, header, chunks, detail)

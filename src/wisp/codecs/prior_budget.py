@@ -24,6 +24,10 @@ SMALL, MORE_TRIALS = (
 FLUSH_BITS = 12  # the coder's flush costs at most 9
 SHARE_LEFT = 0.005  # of the budget, or
 BYTES_LEFT = 2  # if that is more: a file that leaves no more than this unused is left as it is
+LARGE = 1 << 16  # bytes; a trial of such a file takes seconds
+STANDS_STILL = (
+    0.001  # of a large file's bytes: with so little more, far from the budget, the tokens have ended
+)
 FAR = 0.04  # of the budget: beyond it, all regions are chosen anew
 AIMS = (
     1 / 3,
@@ -79,8 +83,11 @@ def fit_budget(
         seen.add(depths.tobytes())
         data = write(depths)
         spare = num_bytes - len(data)
+        is_end = best is not None and abs(len(data) - len(best[1])) <= STANDS_STILL * len(data)
         if spare >= 0 and (best is None or len(data) > len(best[1])):
             best = depths, data
+        if is_end and num_bytes > LARGE and spare > FAR * num_bytes:
+            break
         if 0 <= spare <= _unused(num_bytes) or (spare < 0 and depths.max() <= 1):
             break
         estimated = demand.total_bits(depths, demand.cumulative_bits())

@@ -23,6 +23,7 @@ from wisp.codecs.huffman_entropy import HuffmanEntropyModel
 from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.prior_budget import fit_budget, with_savings
 from wisp.codecs.proposal import AllocationSettings, Proposal, Roi, lmbda_of_quality, propose
+from wisp.codecs.pyramid_entropy import Payload
 from wisp.codecs.pyramid_networks import pyramid_shape, synthesise
 from wisp.codecs.refinement import USUAL_EFFORT, refine
 from wisp.codecs.uniform_file import check_keep, uniform_file
@@ -125,10 +126,7 @@ class TokenPyramidCodec(BundleEntropy):
         header: Header,
         chunks: Sequence[Chunk],
     ) -> bytes:
-        """The better of a file coded with the prior, if there is one, and a file coded with the tables.
-
-        If the header names the Huffman code, a file coded with that.
-        """
+        """The better of files coded with prior and tables; with the Huffman code, if the header names that."""
         with_prior: bytes | None = None
         if self.prior_model is not None and header.version == TABLES_VERSION:
             with_prior, is_better = self._code_with_prior(
@@ -224,7 +222,10 @@ class TokenPyramidCodec(BundleEntropy):
         self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk], detail: bytes = b""
     ) -> bytes:
         """The file of tokens, coded as the header says."""
-        payload = self.model_of(header).write(pyramid)
+        return self.join(self.model_of(header).write(pyramid), header, chunks, detail)
+
+    def join(self, payload: Payload, header: Header, chunks: Sequence[Chunk], detail: bytes = b"") -> bytes:
+        """The file of coded tokens."""
         behind = pack_varint(len(detail)) + detail if header.has_detail else b""
         check = token_check(pack_header(header), *payload.checked, detail)
         return pack_file(header, chunks, payload.data + behind, check)
