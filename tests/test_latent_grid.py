@@ -41,6 +41,7 @@ def test_channels_are_the_rate(grid_model: Path, photo_u8: NDArray[np.uint8]) ->
         assert shown.confidence.shape == (25, 38)
         assert np.allclose(shown.confidence, count / 4)
         assert shown.region_side == 8
+        assert not shown.generated
         errors.append(np.square(np.asarray(shown.image).astype(float) - photo_u8).mean())
     assert errors[-1] < errors[0]
     assert wisp.compress(photo_u8, channels=3, model=grid_model, threads=2) == files[2]

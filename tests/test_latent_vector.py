@@ -70,6 +70,9 @@ def test_any_shape_comes_back_at_its_own_size(vector_model: Path, photo_u8: NDAr
         assert shown.image.size == (pixels.shape[1], pixels.shape[0])
         assert shown.image.mode == ("L" if pixels.ndim == 2 else "RGB")
         assert shown.confidence.tolist() == [[1.0]]
+        assert shown.drawn
+        assert shown.generated  # which its metadata will say
+        assert shown.num_generated == 0
 
 
 def test_quality_is_the_step(vector_model: Path, face: NDArray[np.uint8]) -> None:

@@ -102,6 +102,7 @@ class Reconstruction:
         fill: what was asked for where nothing was sent. `confidence` counts what was received in either case.
         num_generated: tokens that were made up: 0 unless `fill` is `Fill.generate`, or regions got lost on the way.
         region_side: pixels along a region's side at the working scale, 1 / 2^s of the picture's.
+        drawn: a generator drew all of it from one vector (models of latent vectors).
     """
 
     image: Image.Image
@@ -114,11 +115,12 @@ class Reconstruction:
     num_generated: int = 0
     verified: bool = True
     region_side: int = 32
+    drawn: bool = False
 
     @property
     def generated(self) -> bool:
         """Whether a model made up part of the picture."""
-        return self.num_generated > 0
+        return self.drawn or self.num_generated > 0
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,9 @@ def decompress_command(
             )
             if full.partial:
                 line = f"{line} and arrived in {full.info.num_bytes} bytes; the rest is missing, nothing is verified"
-            say(f"{line}, {full.num_generated} tokens were made up" if full.generated else line)
+            if full.drawn:
+                line = f"{name}: {full.info.width}x{full.info.height}, drawn by a generator from one vector"
+            say(f"{line}, {full.num_generated} tokens were made up" if full.num_generated else line)
 
     run_jobs(jobs, work, quiet)
 

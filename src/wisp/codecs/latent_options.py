@@ -81,6 +81,7 @@ def reconstruct_latent(
         grain_map=np.rint(255 * shown.confidence).astype(np.uint8),
         exif=exif_of(file),
         region_side=shown.region_side,
+        drawn=isinstance(codec, LatentVectorCodec),
     )
 
 
