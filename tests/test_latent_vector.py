@@ -287,6 +287,8 @@ def test_invert_on_the_command_line(vector_model: Path, face: NDArray[np.uint8],
     assert out.stat().st_size <= 24
     assert_one_line_error(run_cli("invert", tmp_path / "a.png", out, *options), 2, "exists")
     result = run_cli("invert", tmp_path / "a.png", out, "-f", *options, "--published", "6")
+    assert_one_line_error(result, 2, "--published")
+    result = run_cli("invert", tmp_path / "a.png", out, "-f", *options[2:], "--published", "6")
     assert result.code == 0
     assert unpack_file(out.read_bytes()).payload[0] == PUBLISHED
     too_small = ("--size", "9", "--model", vector_model)

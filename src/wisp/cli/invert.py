@@ -16,14 +16,20 @@ from wisp.cli.training import needing_torch
 from wisp.errors import UsageError
 from wisp.rate import parse_size
 
+USUAL_SIZE, PUBLISHED_SIZE = (
+    "120",
+    "250",
+)  # of a file; of the steps that are looked for before they are published
+
 
 def invert_command(
     paths: Annotated[
         list[str], typer.Argument(metavar="FILES", help="Pictures of faces, then a file or a directory.")
     ],
     size: Annotated[
-        str, typer.Option(metavar="BYTES", help="The most bytes a file may have, such as 120.")
-    ] = "120",
+        str | None,
+        typer.Option(metavar="BYTES", help="The most bytes a file may have, such as 60 (default: 120)."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="Steps of the search, at most.")] = 200,
     minutes: Annotated[
         float | None, typer.Option(min=0, metavar="M", help="Wall-clock of the search, at most.")
@@ -50,13 +56,17 @@ def invert_command(
     force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Compress faces by inversion.
+    """Compress faces by inversion; needs the extra [train].
 
     The latent of `compress --model gan_inversion` is a network's guess; this looks for a better one, by gradients
     through the generator, and rounds it while it looks. Ctrl-C ends the search, the best so far is written, and
     the exit code is 130.
     """
-    num_bytes = parse_size(size)
+    if published is not None and size is not None:
+        raise UsageError(
+            "expected --published without --size, found both; the size follows from the bits, leave one out"
+        )
+    num_bytes = parse_size(size or (USUAL_SIZE if published is None else PUBLISHED_SIZE))
     jobs = plan_jobs(paths, SUFFIX)
 
     def work(job: Job) -> None:

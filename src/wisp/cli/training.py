@@ -53,14 +53,20 @@ def train_command(
     The stages share the minutes as the recipe says. Ctrl-C keeps a checkpoint, with which --resume goes on.
     """
     with needing_torch():
+        from wisp.train.checkpoint import FILE_NAME
         from wisp.train.recipe import load_recipe
         from wisp.train.run_options import RunOptions
         from wisp.train.trainers import trainer_of
 
         table = load_recipe(recipe)
+        place = run or Path("runs") / table.name
+        if not resume and (place / FILE_NAME).exists():
+            raise UsageError(
+                f"expected no checkpoint in {place}, found one; go on with --resume, or name another folder by --run"
+            )
         options = RunOptions(
             data=data,
-            run=run or Path("runs") / table.name,
+            run=place,
             minutes=minutes,
             weights=weights,
             start=start,
@@ -70,7 +76,9 @@ def train_command(
             threads=threads,
             max_steps=max_steps,
         )
-        trainer_of(table, options).train()
+        trainer = trainer_of(table, options)
+        trainer.train()
+    show(f"{place}: {trainer.progress.total_step} steps")
 
 
 def export_command(

@@ -40,6 +40,7 @@ from wisp.rate import Target
 from wisp.runtime import Bundle
 
 STRIDE = 8
+LEAST = 3  # channels at a scale that a budget chooses: brightness and two directions of colour
 ABSENT = -(1 << 15)  # to the synthesis: this channel was not sent
 
 
@@ -91,7 +92,7 @@ class LatentGridCodec:
         self, picture: Picture, target: Target, chunks: Sequence[Chunk] = (), channels: int | None = None
     ) -> bytes:
         """The file with so many channels; with None, as many as the target has room for, at the largest scale that has
-        room for the smallest of the model's rates.
+        room for three: with fewer a picture has no colours, and looks worse than in fewer bytes at a smaller scale.
 
         Raises:
             BudgetError: no file of that size exists; it carries the smallest size that works.
@@ -106,7 +107,7 @@ class LatentGridCodec:
             return self._write(picture, 0, self.rates[place - 1], chunks)
         smallest = 1 << 62
         for exponent in range(MAX_EXPONENT + 1):
-            least = self.rates[0] if exponent < MAX_EXPONENT else 1
+            least = min(LEAST, self.num_channels) if exponent < MAX_EXPONENT else 1
             levels = self._levels(picture, exponent)
             low = self._write(picture, exponent, least, chunks, levels)
             smallest = min(smallest, len(low))

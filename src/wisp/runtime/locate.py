@@ -60,5 +60,6 @@ def find_bundle(name: str, threads: int | None = None) -> Bundle:
             return Bundle(folder / name, threads)
     places = ", ".join(str(folder) for folder in search_folders())
     raise ModelNotFound(
-        f"expected the bundle of model {name!r} in one of {places}; found none: install it there"
+        f"expected the bundle of model {name!r} in one of {places}; found none: put it "
+        "there, name other folders in WISP_MODEL_PATH, or give its own folder as the model"
     )

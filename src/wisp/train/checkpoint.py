@@ -79,6 +79,6 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if path.is_dir():
         path = path / FILE_NAME
     if not path.is_file():
-        raise UsageError(f"expected a checkpoint at {path}, found none; start without --resume")
+        raise UsageError(f"expected a checkpoint at {path}, found none; name a run that has one")
     found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return found

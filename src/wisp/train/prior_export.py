@@ -20,6 +20,7 @@ from wisp.atomic import write_bytes_atomic
 from wisp.codecs.grain_coding import ROUTED
 from wisp.codecs.masked_prior import MaskedPrior
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
+from wisp.errors import UsageError
 from wisp.runtime import CONFIG_NAME, PRIOR_NAME, Bundle
 from wisp.train.export import write_config
 from wisp.train.prior_layers import IntegerConv
@@ -67,6 +68,10 @@ def train_prior(
         UsageError: there are no photographs, or the weights left the exact range.
     """
     bundle = Bundle(folder, threads)
+    if bundle.config.latent:
+        raise UsageError(
+            f"expected a model of tokens, found {bundle.config.name}, which has no use for a prior"
+        )
     if threads is not None:
         torch.set_num_threads(threads)
     groups, strides = bundle.config.groups, bundle.config.strides
