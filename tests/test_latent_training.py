@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import torch
 from safetensors.torch import save_file
 from tiny_latents import tiny_grid_recipe, tiny_vector_recipe, write_pictures
 
+import wisp
 from wisp.codecs.latent_grid import ABSENT
-from wisp.errors import UsageError
+from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import Bundle
 from wisp.train.checkpoint import load_checkpoint
+from wisp.train.eighths import shrink_synthesis
 from wisp.train.exports import export_any
 from wisp.train.latent_configs import GridConfig, VectorConfig
 from wisp.train.latent_export import latent_network_of
@@ -237,3 +240,16 @@ def test_far_latents_find_their_way_back() -> None:
         GaussianRate(1).bits(z, torch.ones(1, 1)).sum().backward()
         assert z.grad is not None
         assert float(z.grad * z.detach()) > 0
+
+
+def test_a_synthesis_in_eight_bits(tiny_model: Path, tmp_path: Path, photo_u8: np.ndarray) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(tiny_model, folder)
+    before = Bundle(folder).num_bytes
+    assert shrink_synthesis(folder) < before
+    data = wisp.compress(photo_u8, size=900, model=tiny_model)
+    assert wisp.compress(photo_u8, size=900, model=folder) == data  # tokens are the analysis' business
+    ours, theirs = (np.asarray(wisp.decompress(data, model=m)).astype(int) for m in (folder, tiny_model))
+    assert 0 < np.abs(ours - theirs).mean() < 1.5
+    with pytest.raises(ModelMismatch, match="half precision"):
+        shrink_synthesis(folder)

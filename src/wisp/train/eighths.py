@@ -27,7 +27,7 @@ def kernels_in_eight_bits(model: onnx.ModelProto) -> onnx.ModelProto:
     kernels = {
         node.input[0]
         for node in model.graph.node
-        if node.op_type == "Cast" and node.input[0] in stored and len(stored[node.input[0]].dims) == 4
+        if node.op_type == "Cast" and node.input[0] in stored and _is_half_kernel(stored[node.input[0]])
     }
     initializers, nodes = [], []
     for part in model.graph.initializer:
@@ -67,3 +67,7 @@ def shrink_synthesis(folder: Path) -> int:
     (folder / NAME).write_bytes(smaller)
     write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
     return Bundle(folder).num_bytes
+
+
+def _is_half_kernel(part: onnx.TensorProto) -> bool:
+    return part.data_type == TensorProto.FLOAT16 and len(part.dims) == 4

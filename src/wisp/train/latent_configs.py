@@ -25,6 +25,16 @@ class GridConfig:
     analysis_blocks: tuple[int, int] = (1, 1)
     synthesis_blocks: tuple[int, int] = (1, 2)
 
+    @property
+    def position(self) -> int:
+        """Pixels along each side of a position of the latent."""
+        return 8
+
+    @property
+    def numbers(self) -> int:
+        """Of a position."""
+        return self.channels
+
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in zip((0, *self.rates), self.rates, strict=False))
         if not self.rates or not rising or self.rates[-1] != self.channels:
@@ -65,6 +75,16 @@ class VectorConfig:
             raise UsageError(f"expected a side that is a multiple of 32, found {self.side}")
         if len(self.steps) != 2 or not 0 < self.steps[0] < self.steps[1]:
             raise UsageError(f"expected a smaller and a larger step, found {self.steps}")
+
+    @property
+    def position(self) -> int:
+        """Pixels along each side of the latent's one position."""
+        return self.side
+
+    @property
+    def numbers(self) -> int:
+        """Of it."""
+        return self.dimensions
 
     @property
     def seed_side(self) -> int:

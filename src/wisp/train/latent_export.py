@@ -22,6 +22,7 @@ from wisp.runtime.bundle import CONFIG_FORMAT, Bundle
 from wisp.train.card import write_latent_card
 from wisp.train.checkpoint import load_checkpoint
 from wisp.train.dataset import load_photographs
+from wisp.train.export import write_config
 from wisp.train.fit_grid import SMOOTHING, fit_grid_tables, to_total
 from wisp.train.latent_configs import GridConfig, VectorConfig
 from wisp.train.latent_networks import LatentNetwork, new_latent_network
@@ -83,16 +84,10 @@ def export_latent_bundle(
     else:
         lines = _fit_vector(part, table, config, photographs, note)
     write_latent_card(part / "card.md", state, table, lines, len(photographs), card_notes)
-    _write_config(part, table)
+    write_config(part, table)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
     return Bundle(folder).num_bytes
-
-
-def _write_config(part: Path, table: dict[str, Any]) -> None:
-    from wisp.train.export import write_config
-
-    write_config(part, table)
 
 
 def _fit_grid(
@@ -106,14 +101,14 @@ def _fit_grid(
     count = config.channels
     table["latent"] = {"rates": list(config.rates), "lmbda": 0.0}
     np.savez_compressed(part / "tables.npz", none=np.zeros(1))
-    _write_config(part, table)
+    write_config(part, table)
     codec = LatentGridCodec(Bundle(part))
     latents = [codec.analyse(pixels) for pixels in photographs]
     note(f"latents of {len(latents)} photographs")
     marginals = _marginals([codec.choose_levels(y) for y in latents])
     np.savez_compressed(part / "tables.npz", marginals=marginals)
     table["latent"]["lmbda"] = LMBDA  # from here on levels are chosen by bits, too
-    _write_config(part, table)
+    write_config(part, table)
     codec = LatentGridCodec(Bundle(part))
     grids = [codec.choose_levels(y) for y in latents]
     fitted = fit_grid_tables(grids)
@@ -169,7 +164,7 @@ def _fit_vector(
         "shape": {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()},
     }
     np.savez_compressed(part / "tables.npz", scales=np.zeros(config.dimensions, np.int32))
-    _write_config(part, table)
+    write_config(part, table)
     codec = LatentVectorCodec(Bundle(part))
     pictures = [codec.square(pixels) for pixels in photographs]
     latents = np.stack([codec.analyse(pixels) for pixels in pictures])
@@ -177,7 +172,7 @@ def _fit_vector(
     note(f"latents of {len(latents)} pictures")
     scales = [nearest_scale(max(float(s), 1e-3)) + 4 * STEPS_PER_OCTAVE for s in spreads]
     np.savez_compressed(part / "tables.npz", scales=np.array(scales, np.int32))
-    _write_config(part, table)
+    write_config(part, table)
     codec = LatentVectorCodec(Bundle(part))
     errors = [codec.domain_error(to_picture(pixels)) for pixels in pictures]
     table["latent"]["usual_error"] = max(0.01, round(float(np.percentile(errors, DOMAIN_SHARE)), 2))

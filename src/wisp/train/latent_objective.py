@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from wisp.train.adversary import Adversary
-from wisp.train.feature_loss import FeatureLoss, random_window
+from wisp.train.feature_loss import Compared, FeatureLoss, random_window
 from wisp.train.latent_configs import GridConfig, VectorConfig
 from wisp.train.latent_networks import Coded, GridAutoencoder, LatentNetwork, VectorAutoencoder
 from wisp.train.lattice_loss import lattice_power
@@ -31,7 +31,7 @@ class LatentObjective:
     """The loss of a latent recipe's stages, with the networks that judge and the critic that learns beside."""
 
     def __init__(self, recipe: LatentRecipe, weights: Path | None, device: torch.device) -> None:
-        self.device, self.config = device, recipe.model
+        self.device = device
         self.adversary: Adversary | None = None
         self.features = self.fine_features = None
         if weights is None:
@@ -40,10 +40,8 @@ class LatentObjective:
         if any(s.fine_feature_weight for s in recipe.stages):
             self.fine_features = channels_last(FeatureLoss(weights, "vgg19_relu3_4").to(device))
         if any(s.adversarial_weight for s in recipe.stages):
-            is_grid = isinstance(self.config, GridConfig)
-            stride = GridAutoencoder.stride if is_grid else self.config.side  # type: ignore[union-attr]
-            channels = self.config.channels if is_grid else self.config.dimensions  # type: ignore[union-attr]
-            self.adversary = Adversary(stride, channels, self.features, device)
+            shape = recipe.model
+            self.adversary = Adversary(shape.position, shape.numbers, self.features, device)
 
     def companions(self) -> dict[str, RateTraining | Adversary]:
         """What learns beside the model, by its name in a checkpoint."""
@@ -89,10 +87,7 @@ class LatentObjective:
         step = random_steps(model.config, len(x)).to(x.device)
         return model.code(x, step), step.log2().floor().long()
 
-    def _doubt(self, adversary: Adversary, model: LatentNetwork, coded: Coded, compared: object) -> Tensor:
-        from wisp.train.feature_loss import Compared
-
-        assert isinstance(compared, Compared)
+    def _doubt(self, adversary: Adversary, model: LatentNetwork, coded: Coded, compared: Compared) -> Tensor:
         assert self.features is not None
         drawn = None
         if isinstance(model, VectorAutoencoder):

@@ -6,7 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wisp.train.latent_networks import GridAutoencoder, LatentNetwork, VectorAutoencoder, new_latent_network
+from wisp.train.latent_networks import (
+    Coded,
+    GridAutoencoder,
+    LatentNetwork,
+    VectorAutoencoder,
+    new_latent_network,
+)
 from wisp.train.latent_objective import LatentObjective
 from wisp.train.loop import Trainer
 from wisp.train.recipe import LatentRecipe, StageConfig
@@ -63,7 +69,7 @@ class LatentTrainer(Trainer):
         return {f"{bpp / count:.3f}": round(psnr / count, 3) for psnr, bpp in sums.values()}
 
 
-def _code(model: LatentNetwork, x: torch.Tensor, rate: float):  # type: ignore[no-untyped-def]
+def _code(model: LatentNetwork, x: torch.Tensor, rate: float) -> Coded:
     if isinstance(model, GridAutoencoder):
         return model.code(x, torch.tensor([int(rate)], device=x.device))
     return model.code(x, torch.tensor([rate], device=x.device))

@@ -19,7 +19,7 @@ from wisp.train.latent_export import latent_network_of
 from wisp.train.latent_networks import GridAutoencoder, VectorAutoencoder
 from wisp.train.verify import VerifyReport, example_picture
 
-MAX_DIFFERENCE = 2.0  # grey levels, mean: kernels in the bundle have 8 bits
+MAX_DIFFERENCE = 1.0  # grey levels, mean: kernels in the bundle have 8 bits
 
 
 def verify_latent_bundle(bundle: Bundle, run: Path | None) -> VerifyReport:

@@ -13,38 +13,12 @@ pixels no longer fits. Fewer scales would be another metric under the same name.
 
 from __future__ import annotations
 
-import torch
-
-from wisp.bench.metrics.metric import AbstractMetric, Comparison, Direction, Picture
-from wisp.bench.metrics.package import import_package
-from wisp.bench.metrics.pixels import to_tensor
+from wisp.bench.metrics.structural import Structural
 
 
-class MsSsim(AbstractMetric):
+class MsSsim(Structural):
     """MS-SSIM over RGB."""
 
     name = "ms_ssim"
-    direction = Direction.HIGHER
-    unit = "1"
+    function = "ms_ssim"
     smallest_side = 161
-
-    def __init__(self) -> None:
-        """
-        Raises:
-            MetricUnavailable: pytorch-msssim is not installed.
-        """
-        package = import_package("pytorch_msssim", "pytorch-msssim")
-        self._ms_ssim, self._version = package.module.ms_ssim, package.version
-
-    @property
-    def version(self) -> str:
-        return f"rgb pytorch-msssim {self._version}"
-
-    def prepare(self, original_u8: Picture) -> Comparison:
-        original = to_tensor(original_u8)
-
-        @torch.inference_mode()
-        def compare(decoded_u8: Picture) -> float:
-            return float(self._ms_ssim(original, to_tensor(decoded_u8), data_range=255))
-
-        return compare
