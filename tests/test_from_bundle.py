@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 from PIL import Image
@@ -67,11 +69,20 @@ def test_handicaps_travel_with_a_bundle(tmp_path: Path) -> None:
     for quantizer in network.quantizers:
         quantizer.handicaps.copy_(3 * torch.rand(4, 256))  # type: ignore[operator, union-attr]
         wanted.append(quantizer.handicaps.clone())  # type: ignore[operator, union-attr]
-    files = {"analysis.onnx": analysis_onnx(network), "synthesis.onnx": synthesis_onnx(network)}
-    for name, model in files.items():
-        (tmp_path / name).write_bytes(model.SerializeToString())
+    write_graphs(
+        tmp_path, {"analysis.onnx": analysis_onnx(network), "synthesis.onnx": synthesis_onnx(network)}
+    )
+    found = network_of_bundle(Bundle(tmp_path), config)
+    for quantizer, handicaps in zip(found.quantizers, wanted, strict=True):
+        assert torch.allclose(quantizer.handicaps, handicaps, atol=1e-4)  # type: ignore[arg-type]
+
+
+def write_graphs(folder: Path, graphs: Mapping[str, onnx.ModelProto]) -> None:
+    """As much of a bundle as a network is read from."""
+    for name, model in graphs.items():
+        (folder / name).write_bytes(model.SerializeToString())
     write_config(
-        tmp_path,
+        folder,
         {
             "format": CONFIG_FORMAT,
             "name": "t",
@@ -83,6 +94,3 @@ def test_handicaps_travel_with_a_bundle(tmp_path: Path) -> None:
             "allocation": {},
         },
     )
-    found = network_of_bundle(Bundle(tmp_path), config)
-    for quantizer, handicaps in zip(found.quantizers, wanted, strict=True):
-        assert torch.allclose(quantizer.handicaps, handicaps, atol=1e-4)  # type: ignore[arg-type]

@@ -6,6 +6,8 @@ network of the same shape again, with a writer that takes notes, tells which sto
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import torch
@@ -22,6 +24,9 @@ from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.recipe import ModelConfig
 from wisp.train.transforms_onnx import write_analysis, write_synthesis
 
+TOKENS_SEEN = (
+    4096.0  # that a codebook has seen when training goes on: what the average of some hundred steps holds
+)
 ROUNDING = 1e-4  # squared distances: sums of the same squares may differ so much between machines
 
 
@@ -53,8 +58,9 @@ class _NotingWriter(GraphWriter):
 def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
     """The network of a bundle, in evaluation mode, with weights as the bundle has them (half precision).
 
-    Latents are where the bundle's analysis puts them, so each LatentNorm starts as the identity, and every codeword as
-    often used as the next.
+    Latents are where the bundle's analysis puts them, so each LatentNorm starts as the identity. Codewords with a price
+    are used as often as their price says, others one as often as the next. A bundle made without the recipe's
+    `codeword_bound`, or with another, can be started from too.
 
     Args:
         config: the shape that the bundle was trained in, as its recipe says.
@@ -69,14 +75,16 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
         )
     network = TokenPyramid(config)
     offsets: list[NDArray] = []
+    bounded = False
     for name, write in (("analysis.onnx", write_analysis), ("synthesis.onnx", write_synthesis)):
-        writer = _NotingWriter()
-        wanted = write(writer, network)
         found = onnx.load_model_from_string(bundle.verified(name).read_bytes())
-        if [n.op_type for n in found.graph.node] != [n.op_type for n in wanted.graph.node]:
+        read = _read_notes(found, write, network)
+        if read is None:
             raise ModelMismatch(
                 f"expected {name} of {bundle.folder} to be built as the recipe says, found another"
             )
+        writer, with_bound = read
+        bounded = bounded or (with_bound and name == "analysis.onnx")
         stored = {part.name: numpy_helper.to_array(part) for part in found.graph.initializer}
         for layer, weight, bias in writer.layers:
             _restore(layer, stored[weight], stored[bias], layer is network.analysis.stem, name)
@@ -84,8 +92,8 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
     books = read_codebooks(bundle)
     if books is None:
         raise ModelMismatch(f"expected codebooks in {bundle.folder}, found none; reinstall the model")
-    for module, book, head in zip(network.quantizers, books, network.heads, strict=True):
-        assert isinstance(module, OrderedQuantizer)
+    for part, book, head in zip(network.quantizers, books, network.heads, strict=True):
+        module = _quantizer(part)
         codewords = torch.from_numpy(book[:, :-1].copy())
         if codewords.shape != module.codebooks.shape:
             raise ModelMismatch(
@@ -96,12 +104,52 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
             handicaps = offsets.pop(0) - (words**2).sum(1)
             handicaps[np.abs(handicaps) < ROUNDING] = 0
             module.handicaps[group].copy_(torch.from_numpy(handicaps))
-        module.ema_counts.fill_(1.0)
-        module.ema_sums.copy_(codewords)
+            module.ema_counts[group].copy_(torch.from_numpy(TOKENS_SEEN * _usage(handicaps)))
+            if bounded:
+                offsets.pop(0)  # squared lengths alone
+        module.ema_sums.copy_(codewords * module.ema_counts[..., None])
         module.initialised.fill_(True)
         assert isinstance(head, LatentHead)
         head.norm.initialised.fill_(True)
     return network.eval()
+
+
+def _read_notes(
+    found: onnx.ModelProto,
+    write: Callable[[GraphWriter, TokenPyramid], onnx.ModelProto],
+    network: TokenPyramid,
+) -> tuple[_NotingWriter, bool] | None:
+    """The notes of writing `network` as `found` was written, and whether that was with a bound on codewords."""
+    bounds = [_quantizer(module).bound for module in network.quantizers]
+    try:
+        for bound in (0.0, 1.0):
+            for module in network.quantizers:
+                _quantizer(module).bound = bound
+            writer = _NotingWriter()
+            wanted = write(writer, network)
+            if [n.op_type for n in found.graph.node] == [n.op_type for n in wanted.graph.node]:
+                return writer, bound > 0
+    finally:
+        for module, bound in zip(network.quantizers, bounds, strict=True):
+            _quantizer(module).bound = bound
+    return None
+
+
+def _quantizer(module: nn.Module) -> OrderedQuantizer:
+    assert isinstance(module, OrderedQuantizer)
+    return module
+
+
+def _usage(handicaps: NDArray) -> NDArray[np.float32]:
+    """Shares of the codewords (K,), from handicaps (K,) that are code lengths but for a factor; they sum to 1."""
+    if handicaps.max() <= 0:
+        return np.full(len(handicaps), 1 / len(handicaps), np.float32)
+    low, high = 1e-9, 1e9
+    for _ in range(100):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if np.exp2(-handicaps.clip(0) / middle).sum() < 1 else (low, middle)
+    shares = np.exp2(-handicaps.clip(0).astype(np.float64) / high)
+    return np.asarray(shares / shares.sum(), np.float32)
 
 
 @torch.no_grad()

@@ -168,7 +168,7 @@ class TokenPyramid(nn.Module):
             for level, channels in enumerate(config.latent_channels[:-1])
         )
         self.quantizers = nn.ModuleList(
-            OrderedQuantizer(d, g, config.codebook_size, kind)
+            OrderedQuantizer(d, g, config.codebook_size, kind, config.codeword_bound)
             for d, g, kind in zip(config.latent_channels, config.groups, config.kinds, strict=True)
         )
         self.synthesis = SynthesisTransform(config)

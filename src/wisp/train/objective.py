@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wisp.train.adversary import Adversary
+from wisp.train.colour_loss import shift_power
 from wisp.train.depths import depths_for
 from wisp.train.feature_loss import Compared, FeatureLoss, random_window
 from wisp.train.lattice_loss import lattice_power
@@ -88,6 +89,10 @@ class Objective:
                 power = (lattice_power(x, x_hat) / scale).mean()
                 parts["lattice"] = power
                 total = total + stage.lattice_weight * power
+            if stage.colour_weight:
+                power = (shift_power(x, x_hat) / scale).mean()
+                parts["colour"] = power
+                total = total + stage.colour_weight * power
             if stage.feature_weight and self.features is not None:
                 compared = self.features.compare(x, x_hat)
                 distances = compared.distances

@@ -12,7 +12,9 @@ A.1; Dhariwal et al. 2020, Jukebox, section 3.2), decay 0.99.
 
 With a price on bits the quantizer is entropy-constrained (Chou, Lookabaugh and Gray 1989): a codeword that is seldom
 chosen must be nearer than one that is common, by a *handicap* of price x usual distance x code length, and the
-codebook follows those choices. Handicaps are constants of the trained model, like the codewords.
+codebook follows those choices. Handicaps are constants of the trained model, like the codewords. A *bound* keeps that
+from costing what a latent says exactly, as flat colours do: a cheap codeword that is more than so many times as far
+as the nearest is not taken.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class OrderedQuantizer(nn.Module):
 
     Args:
         kind: "residual" (codewords are free) or "product" (group g owns its own slice of the channels).
+        bound: how many times as far as the nearest, in squared distance, a codeword may be for its price; 0: any.
 
     Attributes:
         price: what a bit costs while training, in shares of the usual squared distance; 0 looks at distances alone.
@@ -74,8 +77,16 @@ class OrderedQuantizer(nn.Module):
     supports: Tensor
     initialised: Tensor
 
-    def __init__(self, channels: int, groups: int, codebook_size: int = 256, kind: str = "residual") -> None:
+    def __init__(
+        self,
+        channels: int,
+        groups: int,
+        codebook_size: int = 256,
+        kind: str = "residual",
+        bound: float = 0.0,
+    ) -> None:
         super().__init__()
+        self.bound = bound
         self.channels, self.groups, self.codebook_size, self.kind = channels, groups, codebook_size, kind
         support = torch.ones(groups, channels)
         if kind == "product":
@@ -91,9 +102,18 @@ class OrderedQuantizer(nn.Module):
         self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
 
     def nearest(self, residual: Tensor, group: int) -> Tensor:
-        """(N, D) float32 -> (N,) int64: nearest codeword by squared distance and handicap, lowest index on ties."""
+        """(N, D) float32 -> (N,) int64: nearest codeword by squared distance and handicap, lowest index on ties.
+
+        One that is further than the bound allows gives way to the nearest by distance alone.
+        """
         book = self.codebooks[group]
-        return (book.square().sum(1) + self.handicaps[group] - 2 * residual @ book.T).argmin(1)
+        distance = book.square().sum(1) - 2 * residual @ book.T
+        chosen = (distance + self.handicaps[group]).argmin(1)
+        if not self.bound:
+            return chosen
+        close = distance.argmin(1)
+        errors = [(residual - book[index]).square().sum(1) for index in (chosen, close)]
+        return torch.where(errors[0] > self.bound * errors[1], close, chosen)
 
     def bypass(self, latent: Tensor) -> QuantizedLevel:
         """(B, D, h, w) -> a level whose prefixes are the latent where they reach, as it is; for the first steps."""

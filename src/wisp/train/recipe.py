@@ -32,6 +32,8 @@ class ModelConfig:
             for comparison).
         grain: "map" (a depth for each region), "uniform" (one for the picture, at a share of the positions) or "routed"
             (one level for each region, with one codebook for all: wisp.train.routed_networks).
+        codeword_bound: how many times as far as the nearest, in squared distance, a codeword may be for its price
+            (wisp.train.quantizer); 0: any.
         injection: of a routed model: finer grains enter the synthesis at their own stride. False is an ablation.
         same_contexts: the tables of a group see at most so many earlier groups of its own position, the
             nearest in the order; None: all of them. A table is 64 kB.
@@ -49,6 +51,7 @@ class ModelConfig:
     grain: str = "map"
     same_contexts: int | None = None
     injection: bool = True
+    codeword_bound: float = 0.0
 
     def __post_init__(self) -> None:
         runs = [STRIDES[i:j] for i in range(len(STRIDES)) for j in range(i + 1, len(STRIDES) + 1)]
@@ -134,6 +137,7 @@ class StageConfig:
 
     loss = mse_weight * mean over crops of (MSE / usual MSE at the crop's depth)
          + lattice_weight * mean over crops of (lattice power / usual MSE at the crop's depth)
+         + colour_weight * mean over crops of (shift power / usual MSE at the crop's depth)   (wisp.train.colour_loss)
          + feature_weight * mean over crops of (feature distance / usual distance at the crop's depth)
          + fine_feature_weight * the same with VGG-19, on a window of half of the crops
          + commitment_weight * commitment
@@ -163,6 +167,7 @@ class StageConfig:
     feature_weight: float = 0.0
     fine_feature_weight: float = 0.0
     lattice_weight: float = 0.0
+    colour_weight: float = 0.0
     commitment_weight: float = 0.25
     rate_weight: float = 0.0
     adversarial_weight: float = 0.0

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from wisp.train.graph import GraphWriter, space_to_depth_weight
@@ -20,6 +21,25 @@ from wisp.train.pyramids import PyramidNetwork
 from wisp.train.quantizer import OrderedQuantizer
 from wisp.train.routed_networks import RoutedPyramid
 from wisp.train.routed_onnx import write_routed_analysis, write_routed_synthesis
+
+
+def _nearest(writer: GraphWriter, similar: str, offsets: NDArray) -> str:
+    """Index (1, h, w) of the codeword with the least `offsets` (K,) + `similar` (1, h, w, K)."""
+    distance = writer.node("Add", similar, writer.constant(offsets))
+    return writer.node("ArgMin", distance, axis=3, keepdims=0)
+
+
+def _bounded(
+    writer: GraphWriter, residual: str, codewords: str, priced: str, close: str, bound: float
+) -> str:
+    """`priced` where its squared distance is at most `bound` times that of `close`, else `close`: (1, h, w) all."""
+    axis = writer.constant(np.array([-1], np.int64))
+    errors = []
+    for index in (priced, close):
+        left = writer.node("Sub", residual, writer.node("Gather", codewords, index, axis=0))
+        errors.append(writer.node("ReduceSum", writer.node("Mul", left, left), axis, keepdims=0))
+    limit = writer.node("Mul", errors[1], writer.constant(np.float32(bound)))
+    return writer.node("Where", writer.node("Greater", errors[0], limit), close, priced)
 
 
 def _quantize(writer: GraphWriter, latent: str, quantizer: OrderedQuantizer) -> tuple[str, str, str]:
@@ -32,10 +52,13 @@ def _quantize(writer: GraphWriter, latent: str, quantizer: OrderedQuantizer) -> 
         errors.append(writer.node("ReduceSum", writer.node("Mul", residual, residual), axis, keepdims=0))
         book = quantizer.codebooks[group].float().numpy()
         similar = writer.node("MatMul", residual, writer.weight(-2 * book.T))
-        offsets = (book**2).sum(1) + quantizer.handicaps[group].numpy()
-        distance = writer.node("Add", similar, writer.constant(offsets))
-        index = writer.node("ArgMin", distance, axis=3, keepdims=0)
-        residual = writer.node("Sub", residual, writer.node("Gather", writer.weight(book), index, axis=0))
+        lengths = (book**2).sum(1)
+        index = _nearest(writer, similar, lengths + quantizer.handicaps[group].numpy())
+        codewords = writer.weight(book)
+        if quantizer.bound:
+            close = _nearest(writer, similar, lengths)
+            index = _bounded(writer, residual, codewords, index, close, quantizer.bound)
+        residual = writer.node("Sub", residual, writer.node("Gather", codewords, index, axis=0))
         tokens.append(writer.node("Cast", index, to=TensorProto.UINT8))
     errors.append(writer.node("ReduceSum", writer.node("Mul", residual, residual), axis, keepdims=0))
     total = writer.node("Transpose", writer.node("Sub", rows, residual), perm=[0, 3, 1, 2])
