@@ -39,9 +39,9 @@ def sequences(draw: st.DrawFn) -> tuple[tuple[Frame, ...], tuple[int, int]]:
 
 def test_the_layout_by_hand() -> None:
     data = pack_sequence(FRAMES[:2], (25, 1))
-    #  C770 | 1 frame more | 25 in 1 | 2 x 9 + 1, 2 x 5 | CRC-32 | frames
-    assert data[:7].hex() == "c770011901130a"
-    assert data[7:11].hex() == "0f7d80a4"
+    #  C771 | 1 frame more | 25 in 1 | 2 x 9 + 1, 2 x 5 | CRC-32 | frames
+    assert data[:7].hex() == "c771011901130a"
+    assert data[7:11].hex() == "c4215301"
     assert data[11:] == b"key framemoved"
 
 
@@ -79,8 +79,9 @@ def test_other_signatures_and_versions() -> None:
     data = pack_sequence(FRAMES, (25, 1))
     with pytest.raises(NotWisp):
         unpack_sequence(b"\xc7\x51" + data[2:])
-    with pytest.raises(UnsupportedVersion, match="found 1"):
-        unpack_sequence(b"\xc7\x71" + data[2:])
+    for version in (0, 2, 15):
+        with pytest.raises(UnsupportedVersion, match=f"found {version};"):
+            unpack_sequence(bytes([0xC7, 0x70 + version]) + data[2:])
     assert not has_sequence_signature(b"\xc7\x51")
 
 
@@ -97,7 +98,7 @@ def test_what_cannot_be_packed() -> None:
 
 def test_too_many_frames_are_refused_before_they_are_read() -> None:
     with pytest.raises(LimitExceeded):
-        unpack_sequence(b"\xc7\x70\xff\xff\xff\x7f")
+        unpack_sequence(b"\xc7\x71\xff\xff\xff\x7f")
 
 
 def test_the_key_frame_before() -> None:

@@ -1,41 +1,28 @@
 """Frames to a sequence and back: key frames, and between them frames that move the one before.
 
 first frame, or a cut -> a file like any picture's -> key frame
-else -> motion, analysis -> each region: move it, or send tokens, whichever costs less -> moved frame
+else -> each region: move it, move and correct it, or send tokens, whichever costs less -> moved frame
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.allocation.benefit import region_distortions, region_weights
-from wisp.allocation.lagrange import choose_depths
-from wisp.codecs.moved_frame import (
-    MovedFrame,
-    check_model,
-    moved_blocks,
-    read_frame,
-    show_frame,
-    write_frame,
-)
-from wisp.codecs.proposal import lmbda_of_quality, propose
+from wisp.codecs.frame_choice import choose_frame
+from wisp.codecs.moved_frame import check_model, new_contexts, read_frame, show_frame, write_frame
+from wisp.codecs.proposal import lmbda_of_quality
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import read_header, unpack_file
 from wisp.container.header import Header
 from wisp.container.sequence import Frame, FrameSequence
 from wisp.errors import Corrupt, ImageError
-from wisp.imaging import Picture, pad_to_multiple
+from wisp.imaging import Picture
 from wisp.imaging.advected import Advected, still
-from wisp.imaging.motion import BLOCK, search
 from wisp.rate import Target
-
-VECTOR_BITS = 4.0  # about what a block's vector costs
-CUT_SHARE = 0.6  # of the regions coded anew: then it is another scene
-ANEW = 2.0  # times as costly must moving be before a region is coded anew
 
 
 @dataclass(frozen=True)
@@ -56,6 +43,7 @@ class SequenceWriter:
         self._before: NDArray[np.uint8] | None = None
         self._state: Advected | None = None
         self._header: Header | None = None
+        self._contexts = new_contexts()
         self._since_key = 0
 
     def add(self, picture: Picture) -> CodedFrame:
@@ -72,52 +60,27 @@ class SequenceWriter:
                 f"expected frames of {self._header.width}x{self._header.height}, found one of "
                 f"{picture.width}x{picture.height}; scale them to one size"
             )
-        if self._before is None or self._header is None or self._since_key + 1 >= self.key_every:
+        if self._before is None or self._state is None or self._header is None:
+            return self._key(picture)
+        if self._since_key + 1 >= self.key_every:
             return self._key(picture)
         if self._header.greyscale and not picture.greyscale:
             return self._key(picture)
-        moved, state = self._moved(picture)
-        if moved.coded_share > CUT_SHARE:
+        frame = choose_frame(self.codec, picture, self._before, self._state, lmbda_of_quality(self.quality))
+        if frame is None:
             return self._key(picture)
-        self._before, self._state = moved.shown_u8, state
+        data = write_frame(self.codec, self._header, frame, self._contexts)
+        self._before, self._state = show_frame(self.codec, self._state, frame)
         self._since_key += 1
-        return moved
+        return CodedFrame(Frame(data, False), self._before, float(frame.coded.mean()))
 
     def _key(self, picture: Picture) -> CodedFrame:
         data = self.codec.compress(picture, Target(quality=self.quality))
         file = unpack_file(data)
         shown = self.codec.synthesise(file, *self.codec.decode(file))
         self._before, self._state, self._header, self._since_key = shown, still(shown), file.header, 0
+        self._contexts = new_contexts()
         return CodedFrame(Frame(data, True), shown, 1.0)
-
-    def _moved(self, picture: Picture) -> tuple[CodedFrame, Advected]:
-        assert self._before is not None
-        assert self._state is not None
-        assert self._header is not None
-        codec, pixels = self.codec, picture.pixels_u8
-        lmbda = lmbda_of_quality(self.quality)
-        vectors = search(self._before, pixels)
-        _, predicted = self._state.move(vectors)
-        proposal = propose(codec.bundle, codec.entropy_model, codec.settings, picture, 0, None, None)
-        demand = proposal.demand
-        cumulative = demand.cumulative_bits()
-        depths = choose_depths(demand, cumulative, lmbda)
-        here = depths[None].astype(np.intp)
-        coded_cost = (
-            np.take_along_axis(demand.distortions, here, 0) + lmbda * np.take_along_axis(cumulative, here, 0)
-        )[0]
-        side = codec.bundle.config.strides[0]
-        padded = [pad_to_multiple(frame, side) for frame in (pixels, predicted)]
-        errors = region_distortions(padded[0], padded[1], side)
-        moved_cost = errors * region_weights(pixels, codec.settings.masking, side)
-        moved_cost += lmbda * VECTOR_BITS * (side // BLOCK) ** 2
-        coded = moved_cost > ANEW * coded_cost
-        vectors[~moved_blocks(coded, vectors.shape[:2], side)] = 0
-        tokens = replace(proposal.analysed.tokens, grain_map=np.where(coded, depths, 0).astype(np.uint8))
-        frame = MovedFrame(vectors, tokens.cut_to_map())
-        data = write_frame(codec, self._header, frame)
-        shown, state = show_frame(codec, self._state, frame)
-        return CodedFrame(Frame(data, False), shown, float(coded.mean())), state
 
 
 def read_sequence(
@@ -133,6 +96,7 @@ def read_sequence(
     known, *_ = read_header(sequence.frames[0].data, max_pixels)
     state: Advected | None = None
     header: Header | None = None
+    contexts = new_contexts()
     for number, frame in enumerate(sequence.frames[start:], start=start):
         if frame.is_key:
             file = unpack_file(frame.data, max_pixels)
@@ -147,10 +111,10 @@ def read_sequence(
                     f"expected key frames of one size, full scale and one model, found another at {number}"
                 )
             shown = codec.synthesise(file, *codec.decode(file))
-            state = still(shown)
+            state, contexts = still(shown), new_contexts()
         else:
             assert header is not None
             assert state is not None
-            shown, state = show_frame(codec, state, read_frame(codec, header, frame.data))
+            shown, state = show_frame(codec, state, read_frame(codec, header, frame.data, contexts))
         if number >= first:
             yield shown, header.greyscale

@@ -1,42 +1,45 @@
 """A frame by the one before: what lies between two key frames of a sequence (docs/sequences.md).
 
-    which regions are coded -> vectors of the other blocks -> depths and tokens of the coded regions -> check
+    what each region is -> vectors of the other blocks -> corrections -> depths and tokens of the coded regions -> check
 
-A region is either the frame before, moved, or tokens like those of a picture. What decides bits are integers alone;
-pixels of the frame before enter the picture and nothing else, so drift between machines costs a grey level here and
-there.
+A region is the frame before, moved; or that and a correction; or tokens like those of a picture. What decides bits are
+integers alone; pixels of the frame before enter the picture and nothing else, so drift between machines costs a grey
+level here and there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.codecs import correction_bits, frame_vectors
+from wisp.codecs.correction import Correction, add_correction
+from wisp.codecs.correction_bits import EmptyBlock, exchange_correction
+from wisp.codecs.frame_vectors import exchange_vectors
 from wisp.codecs.grain_coding import MapCoder
 from wisp.codecs.pyramid_entropy import checked_bytes, empty_pyramid
 from wisp.codecs.pyramid_networks import analyse, pyramid_shape, synthesise
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import CHECK_NUM_BYTES, Header, pack_header, token_check
-from wisp.entropy.gaussian_levels import best_scale
-from wisp.entropy.gaussian_tables import NUM_SCALES, scale_cumulatives
-from wisp.entropy.level_rows import REACH
-from wisp.entropy.range_coder import TOTAL, RangeDecoder, RangeEncoder
+from wisp.entropy.adaptive_bits import BitPort, BitReader, BitWriter, Contexts
+from wisp.entropy.range_coder import RangeDecoder, RangeEncoder
 from wisp.errors import Corrupt, Truncated, UsageError
 from wisp.imaging.advected import Advected
 from wisp.imaging.motion import BLOCK, MAX_VECTOR, Vectors, grid
 from wisp.tokens.pyramid import TokenPyramid
 
-CODED_SHARES = (
-    TOTAL * 3 // 16,
-    TOTAL // 2,
-    TOTAL * 13 // 16,
-)  # of coded regions, by how many of left and upper are
 GUESSED_DEPTH = 8  # of the tokens that stand in for moved regions while the coded ones are synthesised
-_ROWS = 512  # of tables at once: half a megabyte
 FADE = 8  # pixels over which a coded region fades into its moved neighbours
+_CODED, _CORRECTED, _VECTORS = 0, 3, 6  # where each kind of contexts begins
+_LEVELS = _VECTORS + frame_vectors.NUM_CONTEXTS
+_NUM_CONTEXTS = _LEVELS + correction_bits.NUM_CONTEXTS
+
+
+def new_contexts() -> Contexts:
+    """What a writer and a reader know after a key frame: nothing."""
+    return Contexts(_NUM_CONTEXTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +49,14 @@ class MovedFrame:
     Attributes:
         vectors: (blocks down, blocks across, 2) int16 half pixels; 0 in coded regions.
         tokens: the pyramid of the frame; its grain map is 0 where a region is the frame before, moved.
+        corrected: (rows, columns) bool: regions to which the correction is added; none is coded.
+        correction: its levels, all 0 elsewhere.
     """
 
     vectors: Vectors
     tokens: TokenPyramid
+    corrected: NDArray[np.bool_]
+    correction: Correction
 
     @property
     def coded(self) -> NDArray[np.bool_]:
@@ -77,26 +84,35 @@ def check_model(codec: TokenPyramidCodec) -> MapCoder:
     return codec.entropy_model.grain
 
 
-def write_frame(codec: TokenPyramidCodec, header: Header, frame: MovedFrame) -> bytes:
-    """A frame's bytes: by the tables or by the prior, whichever is shorter."""
-    written = [_write(codec, header, frame, False)]
+def no_correction(height: int, width: int, side: int) -> Correction:
+    """Levels of 0 for a frame of that size in regions of `side` pixels."""
+    rows, columns = -(-height // side) * side // 8, -(-width // side) * side // 8
+    return Correction(
+        0, np.zeros((rows, columns, 64), np.int16), np.zeros((rows // 2, columns // 2, 2, 64), np.int16)
+    )
+
+
+def write_frame(codec: TokenPyramidCodec, header: Header, frame: MovedFrame, contexts: Contexts) -> bytes:
+    """A frame's bytes: by the tables or by the prior, whichever is shorter. Contexts learn from it."""
+    before = contexts.copy()
+    written = [_write(codec, header, frame, contexts, False)]
     if codec.prior_model is not None:
-        written.append(_write(codec, header, frame, True))
+        written.append(_write(codec, header, frame, before, True))
     return min(written, key=len)
 
 
-def _write(codec: TokenPyramidCodec, header: Header, frame: MovedFrame, by_prior: bool) -> bytes:
+def _write(
+    codec: TokenPyramidCodec, header: Header, frame: MovedFrame, contexts: Contexts, by_prior: bool
+) -> bytes:
     encoder = RangeEncoder()
-    _put(encoder, by_prior * TOTAL // 2, TOTAL // 2)
-    coded = frame.coded
-    _exchange_coded(coded, lambda share, is_coded: _put_flag(encoder, share, is_coded))
-    moved = moved_blocks(coded, frame.vectors.shape[:2], codec.bundle.config.strides[0])
-    levels = _differences(frame.vectors, moved)
-    for axis in (0, 1):
-        scale = best_scale(levels[:, axis])
-        _put(encoder, scale * (TOTAL // NUM_SCALES), TOTAL // NUM_SCALES)
-        table, symbols = scale_cumulatives()[scale], levels[:, axis].astype(np.intp) + REACH
-        encoder.encode(table[symbols].tolist(), (table[symbols + 1] - table[symbols]).tolist())
+    port = BitWriter(encoder, contexts)
+    port.equal(by_prior, 2)
+    coded, side = frame.coded, codec.bundle.config.strides[0]
+    _exchange_kinds(port, coded, frame.corrected)
+    moved = moved_blocks(coded, frame.vectors.shape[:2], side)
+    exchange_vectors(port, frame.vectors, moved, _VECTORS)
+    if frame.corrected.any():
+        exchange_correction(port, frame.correction, frame.corrected, side, _LEVELS)
     check_model(codec).write(encoder, frame.tokens.grain_map)
     model = codec.prior_model if by_prior else codec.entropy_model
     assert model is not None
@@ -105,8 +121,8 @@ def _write(codec: TokenPyramidCodec, header: Header, frame: MovedFrame, by_prior
     return encoder.finish() + check.to_bytes(CHECK_NUM_BYTES, "big")
 
 
-def read_frame(codec: TokenPyramidCodec, header: Header, data: bytes) -> MovedFrame:
-    """The frame of `write_frame`, verified; `header` is that of the key frame before.
+def read_frame(codec: TokenPyramidCodec, header: Header, data: bytes, contexts: Contexts) -> MovedFrame:
+    """The frame of `write_frame`, verified; `header` is that of the key frame before. Contexts learn from it.
 
     Raises:
         Truncated, Corrupt: the bytes are at fault.
@@ -116,44 +132,53 @@ def read_frame(codec: TokenPyramidCodec, header: Header, data: bytes) -> MovedFr
     except UsageError as fault:
         raise Corrupt(f"expected a model that moves frames, found another: {fault}") from None
     shape = pyramid_shape(codec.bundle.config, header.height, header.width)
+    side = shape.strides[0]
     decoder = RangeDecoder(data)
-    by_prior = bool(_take(decoder, [TOTAL // 2]))
-    model = codec.prior_model if by_prior else codec.entropy_model
+    port = BitReader(decoder, contexts)
+    model = codec.prior_model if port.equal(0, 2) else codec.entropy_model
     if model is None:
         raise Corrupt("expected a frame coded with tables, found one with a prior, which the model lacks")
-    coded = np.zeros((shape.rows, shape.columns), np.bool_)
-    _exchange_coded(coded, lambda share, _: bool(_take(decoder, [TOTAL - share])))
+    nothing = np.zeros((shape.rows, shape.columns), np.bool_)
+    coded, corrected = _exchange_kinds(port, nothing, nothing)
     blocks = grid(header.height, header.width)
-    moved = moved_blocks(coded, blocks, shape.strides[0])
-    count = int(moved.sum())
-    parts = []
-    for _ in (0, 1):
-        scale = _take(decoder, [(i + 1) * (TOTAL // NUM_SCALES) for i in range(NUM_SCALES)])
-        if scale >= NUM_SCALES:
-            raise decoder.fault("a scale that does not exist")
-        sizes = [min(_ROWS, count - done) for done in range(0, count, _ROWS)]
-        symbols = [decoder.decode(np.repeat(scale_cumulatives()[scale][None], n, 0)) for n in sizes]
-        parts.append(np.concatenate([np.empty(0, np.uint8), *symbols]).astype(np.int32) - REACH)
-    vectors = _vectors(np.stack(parts, -1), moved)
+    moved = moved_blocks(coded, blocks, side)
+    vectors = exchange_vectors(port, np.zeros((*blocks, 2), np.int16), moved, _VECTORS)
     if np.abs(vectors).max(initial=0) > MAX_VECTOR:
         raise decoder.fault("a vector beyond any search")
+    correction = no_correction(header.height, header.width, side)
+    if corrected.any():
+        try:
+            correction = exchange_correction(port, correction, corrected, side, _LEVELS)
+        except EmptyBlock as fault:
+            raise decoder.fault(str(fault)) from None
     pyramid = empty_pyramid(shape, grain.read(decoder, shape, coded))
     model.read_tokens(decoder, pyramid)
     wanted, found = decoder.finish(), len(data) - CHECK_NUM_BYTES
     if found < wanted:
         raise Truncated(f"expected {wanted} bytes of a frame, found {found}; the end is missing")
-    frame = MovedFrame(vectors, pyramid)
+    frame = MovedFrame(vectors, pyramid, corrected, correction)
     check = token_check(pack_header(header), *_checked(frame, moved))
     if found > wanted or check.to_bytes(CHECK_NUM_BYTES, "big") != data[wanted:]:
         raise Corrupt(f"expected a frame of {wanted} bytes and its check, found others; the file is damaged")
     return frame
 
 
+def move(before: Advected, frame: MovedFrame) -> tuple[Advected, NDArray[np.uint8]]:
+    """The frame before, moved and corrected, without the coded regions; and its pixels (H, W, 3)."""
+    moved, predicted = before.move(frame.vectors)
+    if not frame.corrected.any():
+        return moved, predicted
+    height, width = predicted.shape[:2]
+    predicted = add_correction(predicted, frame.correction)
+    fresh = frame.correction.touched().repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+    return moved.renew(predicted, fresh), predicted
+
+
 def show_frame(
     codec: TokenPyramidCodec, before: Advected, frame: MovedFrame
 ) -> tuple[NDArray[np.uint8], Advected]:
     """(H, W, 3) uint8: the frame before, moved, and over it the regions sent as tokens; and its pixels' sources."""
-    moved, predicted = before.move(frame.vectors)
+    moved, predicted = move(before, frame)
     coded = frame.coded
     if not coded.any():
         return predicted, moved
@@ -186,28 +211,21 @@ def _weights(coded: NDArray[np.bool_], side: int, height: int, width: int) -> ND
     return weight
 
 
-def _exchange_coded(coded: NDArray[np.bool_], exchange: Callable[[int, bool], bool]) -> None:
-    """Visit regions in raster order; exchange(share, is coded) gives the flag, which is filled in."""
+def _exchange_kinds(
+    port: BitPort, coded: NDArray[np.bool_], corrected: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which regions (rows, columns) are coded, and which of the others are corrected: written, or read."""
     rows, columns = coded.shape
+    found = np.zeros((2, rows + 1, columns + 1), np.int64)  # one row and column of 0 before
     for row in range(rows):
         for column in range(columns):
-            near = int(row > 0 and coded[row - 1, column]) + int(column > 0 and coded[row, column - 1])
-            coded[row, column] = exchange(CODED_SHARES[near], bool(coded[row, column]))
-
-
-def _put(encoder: RangeEncoder, start: int, width: int) -> None:
-    encoder.encode([start], [width])
-
-
-def _put_flag(encoder: RangeEncoder, share: int, is_coded: bool) -> bool:
-    """A flag that is set with probability share / 2^16."""
-    _put(encoder, TOTAL - share if is_coded else 0, share if is_coded else TOTAL - share)
-    return is_coded
-
-
-def _take(decoder: RangeDecoder, ends: list[int]) -> int:
-    """A symbol whose intervals end at `ends` and at 2^16."""
-    return int(decoder.decode(np.array([[0, *ends, TOTAL]], np.int32))[0])
+            near = found[:, row, column + 1] + found[:, row + 1, column]
+            if port.bit(_CODED + int(near[0]), int(coded[row, column])):
+                found[0, row + 1, column + 1] = 1
+            elif port.bit(_CORRECTED + int(near[1]), int(corrected[row, column])):
+                found[1, row + 1, column + 1] = 1
+    inner = found[:, 1:, 1:].astype(np.bool_)
+    return inner[0], inner[1]
 
 
 def moved_blocks(coded: NDArray[np.bool_], blocks: tuple[int, ...], side: int) -> NDArray[np.bool_]:
@@ -217,32 +235,13 @@ def moved_blocks(coded: NDArray[np.bool_], blocks: tuple[int, ...], side: int) -
     return moved
 
 
-def _predictors(
-    vectors: NDArray[np.int32], row: int, column: int, moved: NDArray[np.bool_]
-) -> NDArray[np.int32]:
-    """What a vector is expected to be: the median of its left, upper and upper right neighbours that are moved."""
-    places = [(row, column - 1), (row - 1, column), (row - 1, column + 1)]
-    inside = [(y, x) for y, x in places if y >= 0 and 0 <= x < moved.shape[1] and moved[y, x]]
-    if not inside:
-        return np.zeros(2, np.int32)
-    found = np.sort(np.stack([vectors[place] for place in inside]), 0)
-    return found[(len(found) - 1) // 2]  # type: ignore[no-any-return]
-
-
-def _differences(vectors: Vectors, moved: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """(n, 2) of the moved blocks in raster order: each vector less what it is expected to be."""
-    whole = vectors.astype(np.int32)
-    levels = [whole[y, x] - _predictors(whole, y, x, moved) for y, x in zip(*np.nonzero(moved), strict=True)]
-    return np.array(levels, np.int16).reshape(-1, 2)
-
-
-def _vectors(levels: NDArray[np.int32], moved: NDArray[np.bool_]) -> Vectors:
-    vectors = np.zeros((*moved.shape, 2), np.int32)
-    for level, y, x in zip(levels, *np.nonzero(moved), strict=True):
-        vectors[y, x] = level + _predictors(vectors, int(y), int(x), moved)
-    return vectors.astype(np.int16)
-
-
 def _checked(frame: MovedFrame, moved: NDArray[np.bool_]) -> tuple[bytes, ...]:
-    """What a frame's check covers, behind the header: vectors of moved blocks, depths, tokens."""
-    return (frame.vectors[moved].astype("<i2").tobytes(), *checked_bytes(frame.tokens))
+    """What a frame's check covers, behind the header: vectors of moved blocks, the correction, depths, tokens."""
+    correction = frame.correction
+    parts = (
+        [frame.vectors[moved], correction.luma, correction.chroma]
+        if frame.corrected.any()
+        else [frame.vectors[moved]]
+    )
+    step = bytes([correction.step]) if frame.corrected.any() else b""
+    return (*(part.astype("<i2").tobytes() for part in parts), step, *checked_bytes(frame.tokens))

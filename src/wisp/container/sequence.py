@@ -23,8 +23,9 @@ from wisp.errors import (
     UsageError,
 )
 
-SIGNATURE = b"\xc7\x70"
+SIGNATURE = b"\xc7\x71"
 MAX_NUM_FRAMES = 1 << 16
+_VERSION = 1
 _SIGNATURE_BITS = 0xF0  # of the second byte; the others are the version
 _CRC_NUM_BYTES = 4
 
@@ -61,7 +62,11 @@ class FrameSequence:
 
 def has_sequence_signature(data: bytes) -> bool:
     """Whether data begins like a sequence. Two bytes decide; it is a hint, not a proof."""
-    return len(data) >= 2 and data[0] == SIGNATURE[0] and data[1] & _SIGNATURE_BITS == SIGNATURE[1]
+    return (
+        len(data) >= 2
+        and data[0] == SIGNATURE[0]
+        and data[1] & _SIGNATURE_BITS == SIGNATURE[1] & _SIGNATURE_BITS
+    )
 
 
 def pack_sequence(frames: Sequence[Frame], rate: tuple[int, int]) -> bytes:
@@ -92,7 +97,7 @@ def unpack_sequence(data: bytes) -> FrameSequence:
 
     Raises:
         NotWisp: another signature.
-        UnsupportedVersion: a later version.
+        UnsupportedVersion: another version.
         Truncated: bytes are missing at the end.
         LimitExceeded: more frames are declared than there may be.
         Corrupt: the table contradicts itself, its check, or the bytes behind it.
@@ -103,7 +108,8 @@ def unpack_sequence(data: bytes) -> FrameSequence:
         raise Truncated(f"expected a sequence, found {len(data)} bytes; fetch the file again")
     if data[1] != SIGNATURE[1]:
         raise UnsupportedVersion(
-            f"expected sequence version 0, found {data[1] & 0xF}; read the file with a newer wisp"
+            f"expected sequence version {_VERSION}, found {data[1] & 0xF}; "
+            "read the file with the wisp that wrote it or a newer one, or compress the frames again"
         )
     count, offset = unpack_varint(data, 2)
     if count >= MAX_NUM_FRAMES:

@@ -178,6 +178,28 @@ class RangeDecoder:
         self._low, self._range, self._code = low, range_, code
         return np.frombuffer(bytes(symbols), np.uint8)
 
+    def decode_bit(self, zero: int) -> int:
+        """0 or 1, where 0 has `zero` of 2^16 and lies below; for decoders that are not partial.
+
+        Raises:
+            Truncated: the payload ends too early.
+            Corrupt: no encoder writes these bytes.
+        """
+        unit = self._range >> TOTAL_BITS
+        value = self._code // unit
+        if value >= TOTAL:
+            raise self.fault("bytes that no encoder writes")
+        found = int(value >= zero)
+        start, width = (zero, TOTAL - zero) if found else (0, zero)
+        self._code -= unit * start
+        self._low = (self._low + unit * start) & _MASK
+        self._range = unit * width
+        while self._range < _BOTTOM:
+            self._code = self._code << 8 | self._next()
+            self._low = self._low << 8 & _MASK
+            self._range <<= 8
+        return found
+
     def finish(self) -> int:
         """Length of the payload in bytes, once the last symbol is decoded.
 

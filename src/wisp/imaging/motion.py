@@ -27,8 +27,7 @@ def search(before_u8: NDArray[np.uint8], now_u8: NDArray[np.uint8]) -> Vectors:
     First every displacement of whole blocks at half size; then ever smaller steps around the best, and the motion of
     the neighbours and of most blocks.
     """
-    luma = np.array([0.299, 0.587, 0.114], np.float32)
-    before, now = (_pad(frame.astype(np.float32) @ luma) for frame in (before_u8, now_u8))
+    before, now = luma_of(before_u8), luma_of(now_u8)
     halves = [frame.reshape(len(frame) // 2, 2, -1, 2).mean((1, 3)) for frame in (before, now)]
     coarse = _every_displacement(halves[0], halves[1], REACH // 2, BLOCK // 2)
     vectors = (4 * coarse).astype(np.int32)
@@ -104,13 +103,25 @@ def _errors(
     common: NDArray[np.int32],
 ) -> NDArray[np.float32]:
     """(rows, columns) mean absolute error of each block moved as a whole, and a price of moving otherwise than most."""
-    height, width = now.shape
+    moved = displaced(before, vectors)
+    price = SMOOTHNESS / 32 * np.abs(vectors - common).sum(-1)
+    errors: NDArray[np.float32] = _block_means(np.abs(moved - now), BLOCK) + np.minimum(price, 1.5)
+    return errors
+
+
+def luma_of(frame_u8: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Brightness of (H, W, 3), up to whole blocks."""
+    return _pad(frame_u8.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
+
+
+def displaced(plane: NDArray[np.float32], vectors: NDArray[np.int32]) -> NDArray[np.float32]:
+    """A plane of whole blocks with each block moved as a whole, half pixels by means."""
+    height, width = plane.shape
     dense = vectors.repeat(BLOCK, 0).repeat(BLOCK, 1)
     down = 2 * np.arange(height, dtype=np.int32)[:, None] + dense[..., 0]
     right = 2 * np.arange(width, dtype=np.int32)[None] + dense[..., 1]
     top, left = np.clip(down >> 1, 0, height - 1), np.clip(right >> 1, 0, width - 1)
     bottom, beside = np.clip((down + 1) >> 1, 0, height - 1), np.clip((right + 1) >> 1, 0, width - 1)
-    moved = (before[top, left] + before[top, beside] + before[bottom, left] + before[bottom, beside]) / 4
-    price = SMOOTHNESS / 32 * np.abs(vectors - common).sum(-1)
-    errors: NDArray[np.float32] = _block_means(np.abs(moved - now), BLOCK) + np.minimum(price, 1.5)
-    return errors
+    corners = plane[top, left] + plane[top, beside] + plane[bottom, left] + plane[bottom, beside]
+    moved: NDArray[np.float32] = corners / 4
+    return moved
