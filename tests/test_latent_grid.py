@@ -170,8 +170,6 @@ def test_what_needs_tokens_says_so(grid_model: Path, photo_u8: NDArray[np.uint8]
         codec_for_model(grid_model)
     with pytest.raises(UsageError, match="tokens"):
         wisp.packetize(photo_u8, size=500, mtu=100, model=grid_model)
-    with pytest.raises(UsageError, match="tokens"):
-        wisp.compress_sequence([Image.fromarray(photo_u8)], model=grid_model)
 
 
 def test_on_the_command_line(grid_model: Path, photo_u8: NDArray[np.uint8], tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def moved_frame(model: Path, seed: int) -> tuple[Header, MovedFrame]:
     tokens = replace(tokens, grain_map=np.where(coded, depths, 0).astype(np.uint8)).cut_to_map()
     header = Header(0, SIZE[1], SIZE[0], greyscale=False, scale_exponent=0, has_chunks=False)
     corrected = ~coded & (random.random(coded.shape) < random.random())
-    correction = no_correction(*SIZE, 32)
+    correction = no_correction(*SIZE)
     if corrected.any():
         correction = random_correction(random, corrected)
     return header, MovedFrame(vectors, tokens, corrected, correction)
@@ -212,7 +212,7 @@ def test_coded_regions_fade_into_moved_ones(prior_model: Path) -> None:
         np.zeros((*grid(*SIZE), 2), np.int16),
         replace(tokens, grain_map=grain).cut_to_map(),
         np.zeros(grain.shape, np.bool_),
-        no_correction(*SIZE, 32),
+        no_correction(*SIZE),
     )
     shown, state = show_frame(codec, still(before), frame)
     changed = (shown != before).any(-1)
@@ -237,7 +237,7 @@ def test_a_correction_is_the_difference_to_within_its_step() -> None:
 
 def test_corrections_in_whole_numbers() -> None:
     """A level of the mean is an eighth of its step in every pixel; of frozen levels the pixels are frozen too."""
-    empty = no_correction(32, 32, 32)
+    empty = no_correction(32, 32)
     luma, chroma = empty.luma.copy(), empty.chroma.copy()
     luma[0, 0, 0] = 8
     found = pixels_of(Correction(12, luma, chroma))
@@ -324,13 +324,11 @@ def test_grey_frames_stay_grey(prior_model: Path, clip: list[NDArray[np.uint8]])
     assert [image.mode for image in wisp.decompress_sequence(data, model=prior_model)] == ["L", "L"]
 
 
-def test_what_is_refused(prior_model: Path, uniform_model: Path, clip: list[NDArray[np.uint8]]) -> None:
+def test_what_is_refused(prior_model: Path, clip: list[NDArray[np.uint8]]) -> None:
     with pytest.raises(UsageError, match="at least one frame"):
         wisp.compress_sequence([], model=prior_model)
     with pytest.raises(ImageError, match="one size"):
         wisp.compress_sequence([clip[0], clip[1][:-1]], model=prior_model)
-    with pytest.raises(UsageError, match="grain map"):
-        wisp.compress_sequence(clip[:1], model=uniform_model)
     for wrong_frames in (None, Image.fromarray(clip[0]), clip[0], 3):
         with pytest.raises(UsageError, match="one after another"):
             wisp.compress_sequence(wrong_frames, model=prior_model)  # type: ignore[arg-type]
@@ -431,13 +429,26 @@ def test_key_frames_must_be_alike_also_when_seeking(prior_model: Path, clip: lis
             list(wisp.decompress_sequence(data, first=len(frames) - 1, model=prior_model))
 
 
-def test_frames_of_models_that_cannot_move_them_are_corrupt(
-    routed_model: Path, clip: list[NDArray[np.uint8]]
+@pytest.mark.parametrize("kind", ["grid", "vector", "routed", "uniform"])
+def test_models_that_cannot_code_regions_move_and_correct_them(
+    kind: str, clip: list[NDArray[np.uint8]], request: pytest.FixtureRequest
 ) -> None:
-    key = wisp.compress(clip[0], model=routed_model)
-    data = pack_sequence([Frame(key, True), Frame(b"moved", False)], (25, 1))
-    with pytest.raises(Corrupt):
-        list(wisp.decompress_sequence(data, model=routed_model))
+    model = request.getfixturevalue(f"{kind}_model")
+    data = wisp.compress_sequence(clip, quality=60, model=model)
+    info = wisp.read_sequence_info(data)
+    assert info.keys == (0, 5)  # the last frame is another scene
+    shown = [np.asarray(image) for image in wisp.decompress_sequence(data, model=model)]
+    (sought,) = wisp.decompress_sequence(data, first=3, count=1, model=model)
+    assert np.array_equal(np.asarray(sought), shown[3])
+    errors = [np.square(s.astype(float) - frame).mean() for s, frame in zip(shown, clip, strict=True)]
+    assert max(errors[1:5]) < errors[0]  # an untrained model's key frame shows next to nothing
+    coarse = wisp.compress_sequence(clip, quality=20, model=model)
+    assert sum(wisp.read_sequence_info(coarse).frame_num_bytes[1:5]) < sum(info.frame_num_bytes[1:5])
+    sequence = unpack_sequence(data)
+    for changed in (b"moved", sequence.frames[1].data[:-1], sequence.frames[1].data + b"\0"):
+        frames = [sequence.frames[0], Frame(changed, False)]
+        with pytest.raises((Corrupt, Truncated)):
+            list(wisp.decompress_sequence(pack_sequence(frames, (25, 1)), model=model))
 
 
 def test_large_frames_are_refused_before_anything_is_allocated(clip: list[NDArray[np.uint8]]) -> None:

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wisp.codecs import codec_for_file, codec_for_model
+from wisp.codecs import AnyCodec, any_codec_for_file, any_codec_for_model
 from wisp.codecs.frame_sequence import SequenceWriter, read_sequence
-from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import read_header
 from wisp.container.sequence import FrameSequence, pack_sequence, unpack_sequence
 from wisp.errors import BudgetError, LimitExceeded, UsageError
@@ -51,7 +50,7 @@ def compress_sequence(
         rate: (frames, seconds): 30000, 1001 is 29.97 frames a second. It is written down and used by players only.
         key_every: at least every so many frames is a key frame, at which decoding can begin, 1..1000; so is the first
             of another scene. 1 makes key frames only.
-        model: name of a model, or path of a bundle.
+        model: name of a model, or path of a bundle; any. Those with a grain map can also code single regions anew.
         threads: for the networks.
         progress: called with how many frames are done, and how many there are in all.
 
@@ -71,7 +70,7 @@ def compress_sequence(
         raise UsageError(f"expected frames one after another, found {type(frames).__name__}; give a list")
     target = make_target(size, None, quality)
     key_every, rate = _settle(key_every, 1, MAX_KEY_EVERY, "key_every"), _settle_rate(rate)
-    codec = codec_for_model(model, threads)
+    codec = any_codec_for_model(model, threads)
     if target.quality is not None:
         return _code(codec, frames, target.quality, key_every, rate, progress, 0, None)
     pictures = [_picture(frame) for frame in frames]
@@ -125,7 +124,7 @@ def decompress_sequence(
     first = _settle(first, 0, last - 1, "first")
     count = last - first if count is None else _settle(count, 1, last - first, "count")
     headers = [read_header(frame.data, max_pixels)[0] for frame in sequence.frames if frame.is_key]
-    codec = codec_for_file(headers[0].model_number, model, threads)
+    codec = any_codec_for_file(headers[0].model_number, model, threads)
     shown = read_sequence(codec, sequence, first, max_pixels)
     return _images(shown, count, all(header.greyscale for header in headers))
 
@@ -167,7 +166,7 @@ def key_frame(data: bytes, number: int) -> bytes:
 
 
 def _code(
-    codec: TokenPyramidCodec,
+    codec: AnyCodec,
     frames: Iterable[ImageLike | Picture],
     quality: float,
     key_every: int,

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.codecs.frame_choice import choose_frame
-from wisp.codecs.moved_frame import check_model, new_contexts, read_frame, show_frame, write_frame
+from wisp.codecs.moved_frame import FrameCodec, new_contexts, read_frame, show_frame, write_frame
 from wisp.codecs.proposal import lmbda_of_quality
 from wisp.codecs.token_pyramid import TokenPyramidCodec
-from wisp.container import read_header, unpack_file
+from wisp.container import WispFile, read_header, unpack_file
 from wisp.container.header import Header
 from wisp.container.sequence import Frame, FrameSequence
 from wisp.errors import Corrupt, ImageError
@@ -37,8 +37,7 @@ class CodedFrame:
 class SequenceWriter:
     """Codes one frame after another at one quality."""
 
-    def __init__(self, codec: TokenPyramidCodec, quality: float, key_every: int) -> None:
-        check_model(codec)
+    def __init__(self, codec: FrameCodec, quality: float, key_every: int) -> None:
         self.codec, self.quality, self.key_every = codec, quality, key_every
         self._before: NDArray[np.uint8] | None = None
         self._state: Advected | None = None
@@ -77,14 +76,21 @@ class SequenceWriter:
     def _key(self, picture: Picture) -> CodedFrame:
         data = self.codec.compress(picture, Target(quality=self.quality))
         file = unpack_file(data)
-        shown = self.codec.synthesise(file, *self.codec.decode(file))
+        shown = _shown(self.codec, file)
         self._before, self._state, self._header, self._since_key = shown, still(shown), file.header, 0
         self._contexts = new_contexts()
         return CodedFrame(Frame(data, True), shown, 1.0)
 
 
+def _shown(codec: FrameCodec, file: WispFile) -> NDArray[np.uint8]:
+    """A key frame's pixels (H, W, 3)."""
+    if isinstance(codec, TokenPyramidCodec):
+        return codec.synthesise(file, *codec.decode(file))
+    return codec.reconstruct(file).pixels_u8
+
+
 def read_sequence(
-    codec: TokenPyramidCodec, sequence: FrameSequence, first: int, max_pixels: int
+    codec: FrameCodec, sequence: FrameSequence, first: int, max_pixels: int
 ) -> Iterator[tuple[NDArray[np.uint8], bool]]:
     """Frames (H, W, 3) uint8 from number `first` on, and whether each is grey; decoding starts at the key frame before.
 
@@ -110,7 +116,7 @@ def read_sequence(
                 raise Corrupt(
                     f"expected key frames of one size, full scale and one model, found another at {number}"
                 )
-            shown = codec.synthesise(file, *codec.decode(file))
+            shown = _shown(codec, file)
             state, contexts = still(shown), new_contexts()
         else:
             assert header is not None

@@ -2,9 +2,9 @@
 
     what each region is -> vectors of the other blocks -> corrections -> depths and tokens of the coded regions -> check
 
-A region is the frame before, moved; or that and a correction; or tokens like those of a picture. What decides bits are
-integers alone; pixels of the frame before enter the picture and nothing else, so drift between machines costs a grey
-level here and there.
+A region is the frame before, moved; or that and a correction; or, where the model can code single regions, tokens like
+those of a picture. What decides bits are integers alone; pixels of the frame before enter the picture and nothing
+else, so drift between machines costs a grey level here and there.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ from wisp.codecs.correction import Correction, add_correction
 from wisp.codecs.correction_bits import EmptyBlock, exchange_correction
 from wisp.codecs.frame_vectors import exchange_vectors
 from wisp.codecs.grain_coding import MapCoder
+from wisp.codecs.latent_grid import LatentGridCodec
+from wisp.codecs.latent_vector import LatentVectorCodec
 from wisp.codecs.pyramid_entropy import checked_bytes, empty_pyramid
 from wisp.codecs.pyramid_networks import analyse, pyramid_shape, synthesise
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import CHECK_NUM_BYTES, Header, pack_header, token_check
 from wisp.entropy.adaptive_bits import BitPort, BitReader, BitWriter, Contexts
 from wisp.entropy.range_coder import RangeDecoder, RangeEncoder
-from wisp.errors import Corrupt, Truncated, UsageError
+from wisp.errors import Corrupt, Truncated
 from wisp.imaging.advected import Advected
 from wisp.imaging.motion import BLOCK, MAX_VECTOR, Vectors, grid
 from wisp.tokens.pyramid import TokenPyramid
 
+FrameCodec = TokenPyramidCodec | LatentGridCodec | LatentVectorCodec
+
+SIDE = 32  # pixels along a region's side
 GUESSED_DEPTH = 8  # of the tokens that stand in for moved regions while the coded ones are synthesised
 FADE = 8  # pixels over which a coded region fades into its moved neighbours
 _CODED, _CORRECTED, _VECTORS = 0, 3, 6  # where each kind of contexts begins
@@ -48,115 +53,114 @@ class MovedFrame:
 
     Attributes:
         vectors: (blocks down, blocks across, 2) int16 half pixels; 0 in coded regions.
-        tokens: the pyramid of the frame; its grain map is 0 where a region is the frame before, moved.
+        tokens: the pyramid of the frame; its grain map is 0 where a region is the frame before, moved. None with a
+            model that cannot code single regions.
         corrected: (rows, columns) bool: regions to which the correction is added; none is coded.
         correction: its levels, all 0 elsewhere.
     """
 
     vectors: Vectors
-    tokens: TokenPyramid
+    tokens: TokenPyramid | None
     corrected: NDArray[np.bool_]
     correction: Correction
 
     @property
     def coded(self) -> NDArray[np.bool_]:
         """(rows, columns): regions that are sent as tokens."""
-        return self.tokens.grain_map > 0
+        return np.zeros_like(self.corrected) if self.tokens is None else self.tokens.grain_map > 0
 
 
-def check_model(codec: TokenPyramidCodec) -> MapCoder:
-    """The grain coder of a model that can code frames.
-
-    Raises:
-        UsageError: its grain is no map of depths.
-    """
-    side = codec.bundle.config.strides[0]
-    if (
-        codec.is_uniform
-        or codec.is_routed
-        or side % BLOCK
-        or not isinstance(codec.entropy_model.grain, MapCoder)
-    ):
-        raise UsageError(
-            f"expected a model with a grain map of depths for sequences, found "
-            f"{codec.bundle.config.name}; use wisp_small"
-        )
-    return codec.entropy_model.grain
+def region_coder(codec: FrameCodec) -> tuple[TokenPyramidCodec, MapCoder] | None:
+    """The codec again and its grain coder, if it can code single regions: a pyramid with a map of depths."""
+    if not isinstance(codec, TokenPyramidCodec) or codec.is_uniform or codec.is_routed:
+        return None
+    grain = codec.entropy_model.grain
+    if codec.bundle.config.strides[0] != SIDE or not isinstance(grain, MapCoder):
+        return None
+    return codec, grain
 
 
-def no_correction(height: int, width: int, side: int) -> Correction:
-    """Levels of 0 for a frame of that size in regions of `side` pixels."""
-    rows, columns = -(-height // side) * side // 8, -(-width // side) * side // 8
+def regions_of(height: int, width: int) -> tuple[int, int]:
+    """Regions down and across."""
+    return -(-height // SIDE), -(-width // SIDE)
+
+
+def no_correction(height: int, width: int) -> Correction:
+    """Levels of 0 for a frame of that size."""
+    rows, columns = (count * SIDE // 16 for count in regions_of(height, width))
     return Correction(
-        0, np.zeros((rows, columns, 64), np.int16), np.zeros((rows // 2, columns // 2, 2, 64), np.int16)
+        0, np.zeros((2 * rows, 2 * columns, 64), np.int16), np.zeros((rows, columns, 2, 64), np.int16)
     )
 
 
-def write_frame(codec: TokenPyramidCodec, header: Header, frame: MovedFrame, contexts: Contexts) -> bytes:
+def write_frame(codec: FrameCodec, header: Header, frame: MovedFrame, contexts: Contexts) -> bytes:
     """A frame's bytes: by the tables or by the prior, whichever is shorter. Contexts learn from it."""
     before = contexts.copy()
     written = [_write(codec, header, frame, contexts, False)]
-    if codec.prior_model is not None:
+    known = region_coder(codec)
+    if known is not None and known[0].prior_model is not None:
         written.append(_write(codec, header, frame, before, True))
     return min(written, key=len)
 
 
-def _write(
-    codec: TokenPyramidCodec, header: Header, frame: MovedFrame, contexts: Contexts, by_prior: bool
-) -> bytes:
+def _write(codec: FrameCodec, header: Header, frame: MovedFrame, contexts: Contexts, by_prior: bool) -> bytes:
     encoder = RangeEncoder()
     port = BitWriter(encoder, contexts)
-    port.equal(by_prior, 2)
-    coded, side = frame.coded, codec.bundle.config.strides[0]
-    _exchange_kinds(port, coded, frame.corrected)
-    moved = moved_blocks(coded, frame.vectors.shape[:2], side)
+    known = region_coder(codec)
+    if known is not None:
+        port.equal(by_prior, 2)
+    coded = frame.coded
+    _exchange_kinds(port, coded, frame.corrected, known is not None)
+    moved = moved_blocks(coded, frame.vectors.shape[:2])
     exchange_vectors(port, frame.vectors, moved, _VECTORS)
     if frame.corrected.any():
-        exchange_correction(port, frame.correction, frame.corrected, side, _LEVELS)
-    check_model(codec).write(encoder, frame.tokens.grain_map)
-    model = codec.prior_model if by_prior else codec.entropy_model
-    assert model is not None
-    model.write_tokens(encoder, frame.tokens)
+        exchange_correction(port, frame.correction, frame.corrected, SIDE, _LEVELS)
+    if known is not None and frame.tokens is not None:
+        pyramids, grain = known
+        grain.write(encoder, frame.tokens.grain_map)
+        model = pyramids.prior_model if by_prior else pyramids.entropy_model
+        assert model is not None
+        model.write_tokens(encoder, frame.tokens)
     check = token_check(pack_header(header), *_checked(frame, moved))
     return encoder.finish() + check.to_bytes(CHECK_NUM_BYTES, "big")
 
 
-def read_frame(codec: TokenPyramidCodec, header: Header, data: bytes, contexts: Contexts) -> MovedFrame:
+def read_frame(codec: FrameCodec, header: Header, data: bytes, contexts: Contexts) -> MovedFrame:
     """The frame of `write_frame`, verified; `header` is that of the key frame before. Contexts learn from it.
 
     Raises:
         Truncated, Corrupt: the bytes are at fault.
     """
-    try:
-        grain = check_model(codec)
-    except UsageError as fault:
-        raise Corrupt(f"expected a model that moves frames, found another: {fault}") from None
-    shape = pyramid_shape(codec.bundle.config, header.height, header.width)
-    side = shape.strides[0]
+    known = region_coder(codec)
     decoder = RangeDecoder(data)
     port = BitReader(decoder, contexts)
-    model = codec.prior_model if port.equal(0, 2) else codec.entropy_model
-    if model is None:
-        raise Corrupt("expected a frame coded with tables, found one with a prior, which the model lacks")
-    nothing = np.zeros((shape.rows, shape.columns), np.bool_)
-    coded, corrected = _exchange_kinds(port, nothing, nothing)
+    by_prior = known is not None and port.equal(0, 2)
+    nothing = np.zeros(regions_of(header.height, header.width), np.bool_)
+    coded, corrected = _exchange_kinds(port, nothing, nothing, known is not None)
     blocks = grid(header.height, header.width)
-    moved = moved_blocks(coded, blocks, side)
+    moved = moved_blocks(coded, blocks)
     vectors = exchange_vectors(port, np.zeros((*blocks, 2), np.int16), moved, _VECTORS)
     if np.abs(vectors).max(initial=0) > MAX_VECTOR:
         raise decoder.fault("a vector beyond any search")
-    correction = no_correction(header.height, header.width, side)
+    correction = no_correction(header.height, header.width)
     if corrected.any():
         try:
-            correction = exchange_correction(port, correction, corrected, side, _LEVELS)
+            correction = exchange_correction(port, correction, corrected, SIDE, _LEVELS)
         except EmptyBlock as fault:
             raise decoder.fault(str(fault)) from None
-    pyramid = empty_pyramid(shape, grain.read(decoder, shape, coded))
-    model.read_tokens(decoder, pyramid)
+    tokens: TokenPyramid | None = None
+    if known is not None:
+        pyramids, grain = known
+        model = pyramids.prior_model if by_prior else pyramids.entropy_model
+        if model is None:
+            raise Corrupt("expected a frame coded with tables, found one with a prior, which the model lacks")
+        shape = pyramid_shape(codec.bundle.config, header.height, header.width)
+        tokens = empty_pyramid(shape, grain.read(decoder, shape, coded))
+        model.read_tokens(decoder, tokens)
     wanted, found = decoder.finish(), len(data) - CHECK_NUM_BYTES
     if found < wanted:
         raise Truncated(f"expected {wanted} bytes of a frame, found {found}; the end is missing")
-    frame = MovedFrame(vectors, pyramid, corrected, correction)
+    frame = MovedFrame(vectors, tokens, corrected, correction)
     check = token_check(pack_header(header), *_checked(frame, moved))
     if found > wanted or check.to_bytes(CHECK_NUM_BYTES, "big") != data[wanted:]:
         raise Corrupt(f"expected a frame of {wanted} bytes and its check, found others; the file is damaged")
@@ -174,13 +178,11 @@ def move(before: Advected, frame: MovedFrame) -> tuple[Advected, NDArray[np.uint
     return moved.renew(predicted, fresh), predicted
 
 
-def show_frame(
-    codec: TokenPyramidCodec, before: Advected, frame: MovedFrame
-) -> tuple[NDArray[np.uint8], Advected]:
+def show_frame(codec: FrameCodec, before: Advected, frame: MovedFrame) -> tuple[NDArray[np.uint8], Advected]:
     """(H, W, 3) uint8: the frame before, moved, and over it the regions sent as tokens; and its pixels' sources."""
     moved, predicted = move(before, frame)
     coded = frame.coded
-    if not coded.any():
+    if frame.tokens is None or not coded.any():
         return predicted, moved
     height, width = predicted.shape[:2]
     guessed = analyse(codec.bundle, predicted).tokens
@@ -212,7 +214,7 @@ def _weights(coded: NDArray[np.bool_], side: int, height: int, width: int) -> ND
 
 
 def _exchange_kinds(
-    port: BitPort, coded: NDArray[np.bool_], corrected: NDArray[np.bool_]
+    port: BitPort, coded: NDArray[np.bool_], corrected: NDArray[np.bool_], can_code: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which regions (rows, columns) are coded, and which of the others are corrected: written, or read."""
     rows, columns = coded.shape
@@ -220,7 +222,7 @@ def _exchange_kinds(
     for row in range(rows):
         for column in range(columns):
             near = found[:, row, column + 1] + found[:, row + 1, column]
-            if port.bit(_CODED + int(near[0]), int(coded[row, column])):
+            if can_code and port.bit(_CODED + int(near[0]), int(coded[row, column])):
                 found[0, row + 1, column + 1] = 1
             elif port.bit(_CORRECTED + int(near[1]), int(corrected[row, column])):
                 found[1, row + 1, column + 1] = 1
@@ -228,20 +230,18 @@ def _exchange_kinds(
     return inner[0], inner[1]
 
 
-def moved_blocks(coded: NDArray[np.bool_], blocks: tuple[int, ...], side: int) -> NDArray[np.bool_]:
-    """(blocks down, blocks across): those of regions, of `side` pixels, that are not coded."""
-    fold = side // BLOCK
+def moved_blocks(coded: NDArray[np.bool_], blocks: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(blocks down, blocks across): those of regions that are not coded."""
+    fold = SIDE // BLOCK
     moved: NDArray[np.bool_] = ~coded.repeat(fold, 0).repeat(fold, 1)[: blocks[0], : blocks[1]]
     return moved
 
 
 def _checked(frame: MovedFrame, moved: NDArray[np.bool_]) -> tuple[bytes, ...]:
     """What a frame's check covers, behind the header: vectors of moved blocks, the correction, depths, tokens."""
-    correction = frame.correction
-    parts = (
-        [frame.vectors[moved], correction.luma, correction.chroma]
-        if frame.corrected.any()
-        else [frame.vectors[moved]]
-    )
-    step = bytes([correction.step]) if frame.corrected.any() else b""
-    return (*(part.astype("<i2").tobytes() for part in parts), step, *checked_bytes(frame.tokens))
+    parts = [frame.vectors[moved].astype("<i2").tobytes()]
+    if frame.corrected.any():
+        correction = frame.correction
+        parts += [levels.astype("<i2").tobytes() for levels in (correction.luma, correction.chroma)]
+        parts.append(bytes([correction.step]))
+    return (*parts, *(() if frame.tokens is None else checked_bytes(frame.tokens)))
