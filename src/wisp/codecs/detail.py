@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.allocation.benefit import INVISIBLE, region_distortions
+from wisp.codecs.large_detail import LARGE, sampled_detail
 from wisp.errors import Corrupt
 
 MIN_ROOM = 64  # bytes; below, a frame of any size would say nothing
@@ -37,13 +38,18 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
     """A frame of at most `room` bytes; None if there is none, or the picture is too large for one.
 
     The quality is the highest that fits, by bisection, or the lowest at which the error is invisible; if it is visible,
-    the next higher ones are then tried on a weaker difference, which comes as close to the room as is wanted.
+    the next higher ones are then tried on a weaker difference, which comes as close to the room as is wanted. Of a
+    large picture a sample is searched (wisp.codecs.large_detail).
 
     Args:
         original_u8, shown_u8: (H, W, 3).
     """
     if room < MIN_ROOM or max(original_u8.shape[:2]) > MAX_SIDE:
         return None
+    if original_u8[..., 0].size > LARGE:
+        sampled = sampled_detail(original_u8, shown_u8, room, _encode_at)
+        if sampled is not None and _error(original_u8, add_detail(shown_u8, sampled)) > INVISIBLE:
+            return sampled
     enough = int(room * (1 - SHARE_LEFT))
     best: bytes | None = None
     unseen: bytes | None = None
@@ -130,6 +136,12 @@ def _difference(
         here = original_u8[rows].astype(np.float32) - shown_u8[rows]
         out[rows] = np.clip(np.rint(strength * here) + CENTRE, 0, 255)
     return out
+
+
+def _encode_at(
+    original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], quality: float, strength: float
+) -> bytes:
+    return _encode(_difference(original_u8, shown_u8, strength), quality)
 
 
 def _encode(difference_u8: NDArray[np.uint8], quality: float) -> bytes:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from wisp.allocation.benefit import region_distortions
 from wisp.codecs.detail import add_detail, write_detail
 from wisp.codecs.pyramid_entropy import Payload, checked_bytes
-from wisp.container import DETAIL_VERSION, PRIOR_VERSION, Chunk, unpack_file
+from wisp.container import DETAIL_VERSION, PRIOR_VERSION, Chunk, WispFile, unpack_file
 from wisp.container.varint import MAX_VARINT, pack_varint
+from wisp.entropy.range_coder import RangeDecoder
 from wisp.imaging import Picture
+from wisp.tokens.pyramid import TokenPyramid
 
 if TYPE_CHECKING:
     from wisp.codecs.token_pyramid import TokenPyramidCodec
@@ -27,6 +29,7 @@ def spend_on_detail(
     codec: TokenPyramidCodec,
     picture: Picture,
     data: bytes,
+    tokens: TokenPyramid,
     budget: int,
     chunks: Sequence[Chunk],
     recode: Recode,
@@ -35,6 +38,7 @@ def spend_on_detail(
 
     Args:
         data: a file at full scale of at most `budget` bytes.
+        tokens: those that it, and what `recode` gives, were cut from.
         recode: such a file for another budget; where what is left would be too little for a frame, tokens make room.
     """
     pixels = picture.width * picture.height
@@ -46,7 +50,7 @@ def spend_on_detail(
     base = data if spare >= least else recode(budget - least)
     file = unpack_file(base)
     header = replace(file.header, version=DETAIL_VERSION)
-    pyramid = codec.decode_tokens(file)
+    pyramid = _sent(codec, file, tokens)
     if file.header.version == PRIOR_VERSION:  # coded as in a file with detail: seconds, of a large picture
         payload = Payload(file.payload, checked_bytes(pyramid))
     else:
@@ -59,7 +63,15 @@ def spend_on_detail(
         return data
     if base is not data:  # tokens made room; was that worth it?
         whole = unpack_file(data)
-        before = region_distortions(picture.pixels_u8, codec.synthesise(whole, codec.decode_tokens(whole)), 1)
+        before = region_distortions(
+            picture.pixels_u8, codec.synthesise(whole, _sent(codec, whole, tokens)), 1
+        )
         if region_distortions(picture.pixels_u8, add_detail(shown, detail), 1).sum() >= before.sum():
             return data
     return codec.join(payload, header, chunks, detail)
+
+
+def _sent(codec: TokenPyramidCodec, file: WispFile, tokens: TokenPyramid) -> TokenPyramid:
+    """The tokens of a file whose tokens are known: its map says which were sent. Reading a large one takes seconds."""
+    grain_map = codec.entropy_model.grain.read(RangeDecoder(file.stream), tokens.shape)
+    return replace(tokens, grain_map=grain_map).cut_to_map()

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from wisp.allocation.lagrange import Demand, allocate, shrink
 from wisp.allocation.remainder import adjust
+from wisp.codecs.pyramid_entropy import Payload
+from wisp.tokens.pyramid import TokenPyramid
 
 TRIALS = 6
 SMALL, MORE_TRIALS = (
@@ -26,7 +28,7 @@ SHARE_LEFT = 0.005  # of the budget, or
 BYTES_LEFT = 2  # if that is more: a file that leaves no more than this unused is left as it is
 LARGE = 1 << 16  # bytes; a trial of such a file takes seconds
 STANDS_STILL = (
-    0.001  # of a large file's bytes: with so little more, far from the budget, the tokens have ended
+    0.001  # of a large file's bits: with so little more, far from the budget, the tokens have ended
 )
 FAR = 0.04  # of the budget: beyond it, all regions are chosen anew
 AIMS = (
@@ -69,6 +71,41 @@ def _next_map(
     return None
 
 
+def _adds_little(demand: Demand, depths: NDArray[np.uint8], nearer: NDArray[np.uint8]) -> bool:
+    """Whether the tokens have ended: the next map has hardly more of them."""
+    cumulative = demand.cumulative_bits()
+    now, then = (demand.total_bits(each, cumulative) for each in (depths, nearer))
+    return then <= (1 + STANDS_STILL) * now
+
+
+def calibrated(
+    demand: Demand,
+    num_bytes: int,
+    overhead: int,
+    tokens: TokenPyramid,
+    write: Callable[[TokenPyramid], Payload],
+) -> Demand:
+    """The demand with its bits scaled by what a sixteenth of a large picture, its middle, really costs.
+
+    A trial of the whole takes seconds. Small pictures keep their demand.
+    """
+    if num_bytes <= LARGE:
+        return demand
+    depths = allocate(demand, 8.0 * (num_bytes - overhead) - FLUSH_BITS)
+    part = tuple(slice(count * 3 // 8, max(count * 5 // 8, 1)) for count in depths.shape)
+    here = replace(
+        demand,
+        distortions=demand.distortions[(slice(None), *part)],
+        token_bits=demand.token_bits[(slice(None), *part)],
+    )
+    window = replace(tokens, grain_map=depths).window(part[0], part[1])
+    found = 8.0 * len(write(window).data)
+    return replace(
+        demand,
+        token_bits=demand.token_bits * (found / here.total_bits(window.grain_map, here.cumulative_bits())),
+    )
+
+
 def fit_budget(
     demand: Demand, num_bytes: int, overhead: int, write: Write
 ) -> tuple[NDArray[np.uint8], bytes]:
@@ -79,21 +116,19 @@ def fit_budget(
     depths = allocate(demand, 8.0 * (num_bytes - overhead) - FLUSH_BITS)
     best: tuple[NDArray[np.uint8], bytes] | None = None
     seen: set[bytes] = set()
+    is_large = num_bytes > LARGE
     for _ in range(MORE_TRIALS if num_bytes <= SMALL else TRIALS):
         seen.add(depths.tobytes())
         data = write(depths)
         spare = num_bytes - len(data)
-        is_end = best is not None and abs(len(data) - len(best[1])) <= STANDS_STILL * len(data)
         if spare >= 0 and (best is None or len(data) > len(best[1])):
             best = depths, data
-        if is_end and num_bytes > LARGE and spare > FAR * num_bytes:
-            break
         if 0 <= spare <= _unused(num_bytes) or (spare < 0 and depths.max() <= 1):
             break
         estimated = demand.total_bits(depths, demand.cumulative_bits())
         demand = replace(demand, token_bits=demand.token_bits * (8.0 * (len(data) - overhead) / estimated))
         nearer = _next_map(demand, depths, num_bytes, overhead, spare, seen)
-        if nearer is None:
+        if nearer is None or (is_large and spare > FAR * num_bytes and _adds_little(demand, depths, nearer)):
             break
         depths = nearer
     if best is not None:

@@ -21,7 +21,7 @@ from wisp.codecs.detail import add_detail
 from wisp.codecs.detail_budget import spend_on_detail
 from wisp.codecs.huffman_entropy import HuffmanEntropyModel
 from wisp.codecs.partial_reading import read_partial
-from wisp.codecs.prior_budget import fit_budget, with_savings
+from wisp.codecs.prior_budget import calibrated, fit_budget, with_savings
 from wisp.codecs.proposal import AllocationSettings, Proposal, Roi, lmbda_of_quality, propose
 from wisp.codecs.pyramid_entropy import Payload
 from wisp.codecs.pyramid_networks import pyramid_shape, synthesise
@@ -108,7 +108,8 @@ class TokenPyramidCodec(BundleEntropy):
                 data = code(proposal, budget)
                 proposal, data = refine(self, picture, proposal, data, budget, effort, code)
                 if budget is not None and exponent == 0:
-                    data = spend_on_detail(self, picture, data, budget, chunks, partial(code, proposal))
+                    tokens, recode = proposal.analysed.tokens, partial(code, proposal)
+                    data = spend_on_detail(self, picture, data, tokens, budget, chunks, recode)
             if budget is None or len(data) <= budget:
                 return data
             smallest = min(smallest, len(data))
@@ -163,6 +164,7 @@ class TokenPyramidCodec(BundleEntropy):
             depths = self._choose(proposal, target)
             data = self._write(proposal, depths, header, chunks)
         else:
+            demand = calibrated(demand, budget, overhead, proposal.analysed.tokens, self.prior_model.write)
             depths, data = fit_budget(
                 demand, budget, overhead, lambda depths: self._write(proposal, depths, header, chunks)
             )

@@ -8,7 +8,7 @@ A picture of the working size is padded to a multiple of the coarsest stride. Ev
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +118,17 @@ class TokenPyramid:
         total = sum(self.shape.fold(level) ** 2 for level in counted)
         shares: NDArray[np.float32] = (sent / total).astype(np.float32)
         return shares
+
+    def window(self, rows: slice, columns: slice) -> TokenPyramid:
+        """A part of the regions, by itself."""
+        grain_map = self.grain_map[rows, columns]
+        planes = []
+        for level, plane in enumerate(self.planes):
+            fold = self.shape.fold(level)
+            spans = (slice(span.start * fold, span.stop * fold) for span in (rows, columns))
+            planes.append(np.ascontiguousarray(plane[(slice(None), *spans)]))
+        shape = replace(self.shape, rows=grain_map.shape[0], columns=grain_map.shape[1])
+        return TokenPyramid(shape, tuple(planes), np.ascontiguousarray(grain_map))
 
     def cut_to_map(self) -> TokenPyramid:
         """The same pyramid with every unsent token set to 0, so that equal content is equal."""
