@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pytest
 import torch
 from test_from_bundle import write_graphs
 from tiny_bundle import tiny_recipe
 
+from wisp.errors import UsageError
 from wisp.runtime import Bundle
 from wisp.train.colour_loss import shift_power
 from wisp.train.from_bundle import _usage, network_of_bundle
@@ -69,6 +71,14 @@ def test_usage_comes_back_from_prices() -> None:
     handicaps = (-0.37 * np.log2(usage)).astype(np.float32)
     assert np.allclose(_usage(handicaps), usage, atol=1e-4)
     assert np.allclose(_usage(np.zeros(256, np.float32)), 1 / 256)
+    handicaps[7] = 0  # so small that it was taken for none: nothing is said, and nothing may starve
+    assert np.allclose(_usage(handicaps), 1 / 256)
+
+
+@pytest.mark.parametrize("bound", [-1.0, 0.5, float("nan"), float("inf")])
+def test_bounds_that_mean_nothing(bound: float) -> None:
+    with pytest.raises(UsageError, match="codeword_bound"):
+        replace(tiny_recipe().model, codeword_bound=bound)
 
 
 def test_a_bundle_with_and_without_a_bound_can_be_started_from(tiny_model: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import wisp
-from wisp.codecs import codec_for_model
+from wisp.codecs import any_codec_for_model, codec_for_model
 from wisp.codecs.correction import (
     LARGEST,
     NUM_STEPS,
@@ -26,16 +26,19 @@ from wisp.codecs.correction import (
     quantize,
     step_size,
 )
+from wisp.codecs.correction_bits import EmptyBlock, exchange_correction
+from wisp.codecs.frame_vectors import filled
 from wisp.codecs.moved_frame import (
     MovedFrame,
-    new_contexts,
+    Past,
+    moved_blocks,
     no_correction,
     read_frame,
     show_frame,
     write_frame,
 )
 from wisp.codecs.pyramid_networks import analyse
-from wisp.container import Header
+from wisp.container import Header, WispFile
 from wisp.container.header import pack_header
 from wisp.container.sequence import Frame, pack_sequence, unpack_sequence
 from wisp.errors import BudgetError, Corrupt, ImageError, LimitExceeded, Truncated, UsageError
@@ -133,7 +136,7 @@ def test_sources_are_bounded() -> None:
         assert np.array_equal(state.move(vectors)[1], frame)
 
 
-def moved_frame(model: Path, seed: int) -> tuple[Header, MovedFrame]:
+def moved_frame(model: Path, seed: int) -> MovedFrame:
     """A frame of random vectors, corrections, depths and tokens."""
     random = np.random.default_rng(seed)
     codec = codec_for_model(model)
@@ -144,12 +147,17 @@ def moved_frame(model: Path, seed: int) -> tuple[Header, MovedFrame]:
     vectors = random.integers(-20, 21, (*blocks, 2)).astype(np.int16)
     vectors[coded.repeat(2, 0).repeat(2, 1)[: blocks[0], : blocks[1]]] = 0
     tokens = replace(tokens, grain_map=np.where(coded, depths, 0).astype(np.uint8)).cut_to_map()
-    header = Header(0, SIZE[1], SIZE[0], greyscale=False, scale_exponent=0, has_chunks=False)
     corrected = ~coded & (random.random(coded.shape) < random.random())
     correction = no_correction(*SIZE)
     if corrected.any():
         correction = random_correction(random, corrected)
-    return header, MovedFrame(vectors, tokens, corrected, correction)
+    return MovedFrame(filled(vectors, moved_blocks(coded, blocks)), tokens, corrected, correction)
+
+
+def past_of(seed: int = 0) -> Past:
+    """After a key frame of that size, with some check."""
+    header = Header(0, SIZE[1], SIZE[0], greyscale=False, scale_exponent=0, has_chunks=False)
+    return Past(WispFile(header, b"", (), b"", seed))
 
 
 def random_correction(random: np.random.Generator, regions: NDArray[np.bool_]) -> Correction:
@@ -171,35 +179,39 @@ def random_correction(random: np.random.Generator, regions: NDArray[np.bool_]) -
 def test_frames_come_back(prior_model: Path, seed: int) -> None:
     """Two after one another: the second under what the first has taught."""
     codec = codec_for_model(prior_model)
-    writing, reading = new_contexts(), new_contexts()
+    writing, reading = past_of(), past_of()
     for number in (seed, seed + 1):
-        header, frame = moved_frame(prior_model, number)
-        found = read_frame(codec, header, write_frame(codec, header, frame, writing), reading)
+        frame = moved_frame(prior_model, number)
+        found = read_frame(codec, reading, write_frame(codec, writing, frame))
         assert found.tokens == frame.tokens
         assert np.array_equal(found.vectors, frame.vectors)
         assert np.array_equal(found.corrected, frame.corrected)
         assert np.array_equal(found.correction.luma, frame.correction.luma)
         assert np.array_equal(found.correction.chroma, frame.correction.chroma)
         assert found.correction.step == frame.correction.step
-        assert (reading.shares, reading.parts) == (writing.shares, writing.parts)
+        assert reading.contexts.shares == writing.contexts.shares
+        assert reading.contexts.parts == writing.contexts.parts
+        assert reading.check == writing.check
 
 
 def test_every_cut_and_changed_byte_of_a_frame(prior_model: Path) -> None:
     codec = codec_for_model(prior_model)
-    header, frame = moved_frame(prior_model, 5)
+    frame = moved_frame(prior_model, 5)
     assert frame.corrected.any()
-    data = write_frame(codec, header, frame, new_contexts())
+    data = write_frame(codec, past_of(), frame)
     random = np.random.default_rng(1)
     for end in range(len(data)):
         with pytest.raises((Truncated, Corrupt)):
-            read_frame(codec, header, data[:end], new_contexts())
+            read_frame(codec, past_of(), data[:end])
     for place in range(len(data)):
         changed = bytearray(data)
         changed[place] ^= int(random.integers(1, 256))
         with pytest.raises((Truncated, Corrupt)):
-            read_frame(codec, header, bytes(changed), new_contexts())
+            read_frame(codec, past_of(), bytes(changed))
     with pytest.raises(Corrupt):
-        read_frame(codec, header, data + b"\0", new_contexts())
+        read_frame(codec, past_of(), data + b"\0")
+    with pytest.raises(Corrupt, match="several"):
+        read_frame(codec, past_of(1), data)
 
 
 def test_coded_regions_fade_into_moved_ones(prior_model: Path) -> None:
@@ -220,6 +232,86 @@ def test_coded_regions_fade_into_moved_ones(prior_model: Path) -> None:
     changed[24:72, 24:72] = False
     assert not changed.any()
     assert len(state.sources) == 2
+    wanted = np.zeros(SIZE, np.uint8)
+    wanted[28:68, 28:68] = 1  # where the coded region's share is a half
+    assert np.array_equal(state.index, wanted)
+
+
+def test_a_frame_that_corrects_and_codes_is_one_source(prior_model: Path) -> None:
+    frame = moved_frame(prior_model, 5)
+    assert frame.corrected.any()
+    assert frame.coded.any()
+    state = still(example_picture(*SIZE))
+    for count in (2, 3):
+        shown, state = show_frame(codec_for_model(prior_model), state, frame)
+        assert len(state.sources) == count
+        assert np.array_equal(state.sources[-1], shown)
+
+
+def test_moved_frames_without_tokens_are_frozen(grid_model: Path) -> None:
+    """Bytes and pixels of two frames: vectors, overlapped blocks, corrections, softened edges; no network."""
+    codec = any_codec_for_model(grid_model)
+    past, state, random = past_of(7), still(noise(*SIZE)), np.random.default_rng(11)
+    written, shown = b"", np.empty(0, np.uint8)
+    for _ in range(2):
+        corrected = random.random((3, 4)) < 0.6
+        vectors = np.rint(random.laplace(0, 4, (*grid(*SIZE), 2))).astype(np.int16)
+        correction = replace(random_correction(random, corrected), step=14)
+        frame = MovedFrame(vectors, None, corrected, correction)
+        written += write_frame(codec, past, frame)
+        shown, state = show_frame(codec, state, frame)
+    assert hashlib.sha256(written).hexdigest()[:32] == "17249d78e4bd781e942cb2e2efbf70d0"
+    assert hashlib.sha256(shown.tobytes()).hexdigest()[:32] == "cb1c17b968ad0b875162a5eba17cf8f6"
+
+
+class ScriptedPort:
+    """Answers what it was told to."""
+
+    def __init__(self, answers: list[int]) -> None:
+        self.answers = answers
+
+    def bit(self, context: int, value: int = 0) -> int:
+        return self.answers.pop(0)
+
+    def equal(self, value: int, count: int) -> int:
+        return self.answers.pop(0)
+
+
+def test_levels_that_no_writer_writes() -> None:
+    regions, empty = np.ones((1, 1), np.bool_), no_correction(32, 32)
+    largest = [1, 1, 1, *[1] * 12]  # a block with levels, not 0, beyond 1, larger than 2 to 13
+    with pytest.raises(EmptyBlock, match="2048"):
+        exchange_correction(ScriptedPort([5, *largest, 2048 - 14]), empty, regions, 32, 0)
+    fine = ScriptedPort([5, *largest, 2047 - 14, 1, 1, *[0] * 23])
+    assert exchange_correction(fine, empty, regions, 32, 0).luma[0, 0, 0] == -2047
+    with pytest.raises(EmptyBlock, match="without"):
+        exchange_correction(ScriptedPort([5, 1, *[0] * 64]), empty, regions, 32, 0)
+
+
+def test_vectors_beyond_any_search_are_refused(grid_model: Path) -> None:
+    codec, blocks = any_codec_for_model(grid_model), grid(*SIZE)
+    for length, is_fine in ((MAX_VECTOR, True), (MAX_VECTOR + 1, False)):
+        vectors = np.full((*blocks, 2), length, np.int16)
+        frame = MovedFrame(vectors, None, np.zeros((3, 4), np.bool_), no_correction(*SIZE))
+        data = write_frame(codec, past_of(), frame)
+        if is_fine:
+            assert np.array_equal(read_frame(codec, past_of(), data).vectors, vectors)
+            continue
+        with pytest.raises((Corrupt, Truncated)):
+            read_frame(codec, past_of(), data)
+
+
+def test_frames_of_another_clip_are_found_out(prior_model: Path, clip: list[NDArray[np.uint8]]) -> None:
+    one, two = (
+        unpack_sequence(wisp.compress_sequence(frames, quality=40, model=prior_model)).frames
+        for frames in (clip[:3], [frame[::-1].copy() for frame in clip[:3]])
+    )
+    mixed = pack_sequence([one[0], two[1], two[2]], (25, 1))
+    with pytest.raises((Corrupt, Truncated), match="frame 1"):
+        list(wisp.decompress_sequence(mixed, model=prior_model))
+    later = pack_sequence([one[0], one[1], two[2]], (25, 1))
+    with pytest.raises((Corrupt, Truncated), match="frame 2"):
+        list(wisp.decompress_sequence(later, model=prior_model))
 
 
 def test_a_correction_is_the_difference_to_within_its_step() -> None:
@@ -301,6 +393,12 @@ def test_any_key_frame_decodes_alone_and_any_frame_can_be_sought(
     damaged = pack_sequence(broken, sequence.rate)
     with pytest.raises((Corrupt, Truncated)):
         list(wisp.decompress_sequence(damaged, model=prior_model))
+    earlier = [replace(f, data=b"\0" * len(f.data)) if n == 4 else f for n, f in enumerate(sequence.frames)]
+    half = wisp.decompress_sequence(pack_sequence(earlier, sequence.rate), model=prior_model)
+    for number in range(4):
+        assert np.array_equal(np.asarray(next(half)), whole[number])
+    with pytest.raises(Corrupt, match="frame 4"):
+        next(half)
     later = list(wisp.decompress_sequence(damaged, first=2, model=prior_model))
     assert np.array_equal(np.asarray(later[0]), whole[2])
 

@@ -14,8 +14,8 @@ from PIL import Image
 from wisp.codecs import AnyCodec, any_codec_for_file, any_codec_for_model
 from wisp.codecs.frame_sequence import SequenceWriter, read_sequence
 from wisp.container import read_header
-from wisp.container.sequence import FrameSequence, pack_sequence, unpack_sequence
-from wisp.errors import BudgetError, LimitExceeded, UsageError
+from wisp.container.sequence import Frame, FrameSequence, pack_sequence, unpack_sequence
+from wisp.errors import BitstreamError, BudgetError, LimitExceeded, UsageError
 from wisp.imaging import Picture, to_picture
 from wisp.rate import make_target
 from wisp.types import SequenceInfo
@@ -27,6 +27,7 @@ DEFAULT_KEY_EVERY = 24
 MAX_KEY_EVERY = 1000
 MAX_FRAME_PIXELS = 1 << 24  # of one frame
 HALVINGS = 6  # of the quality, for a size
+LOW = (0.0, 3.0, 6.0, 10.0)  # qualities among which the smallest sequence is
 Progress = Callable[[int, int], None]
 
 
@@ -59,7 +60,7 @@ def compress_sequence(
 
     Raises:
         ImageError: a frame cannot be used, or is of another size than the first.
-        BudgetError: no sequence is that small; it carries the smallest size that works.
+        BudgetError: no sequence that was tried is that small; it carries the smallest size found.
         LimitExceeded: there are too many frames.
         ModelError: the model is unknown, missing or broken.
         UsageError: there is no frame, or an option is out of range.
@@ -75,23 +76,29 @@ def compress_sequence(
         return _code(codec, frames, target.quality, key_every, rate, progress, 0, None)
     pictures = [_picture(frame) for frame in frames]
     assert target.size is not None
-    every = len(pictures) * (HALVINGS + 1)
+    every, done = len(pictures) * (HALVINGS + 1), 0
     best: bytes | None = None
+    smallest = 1 << 62
     low, high = 0.0, 100.0
-    for number in range(HALVINGS + 1):
-        here = low if best is None and number == 0 else (low + high) / 2
-        data = _code(codec, pictures, here, key_every, rate, progress, number * len(pictures), every)
-        if len(data) > target.size:
-            if number == 0:
-                raise BudgetError(
-                    f"expected a size of at least {len(data)} bytes for these frames, found {target.size}; ask for "
-                    "more, or take fewer or smaller frames",
-                    len(data),
-                )
-            high = here
-        else:
-            low = here
+    tried = [*LOW]  # bytes rise with quality, but for a few at its lower end
+    while done < every:
+        here = tried.pop(0) if best is None and tried else (low + high) / 2
+        if done + len(pictures) >= every and high == 100:
+            here = high
+        data = _code(codec, pictures, here, key_every, rate, progress, done, every)
+        done += len(pictures)
+        smallest = min(smallest, len(data))
+        if len(data) <= target.size:
+            low = max(low, here)
             best = data if best is None or len(data) > len(best) else best
+        elif best is not None:
+            high = here
+        elif not tried:
+            raise BudgetError(
+                f"expected a size of at least {smallest} bytes for these frames, found {target.size}; ask for "
+                "more, or take fewer or smaller frames",
+                smallest,
+            )
     assert best is not None
     return best
 
@@ -112,7 +119,7 @@ def decompress_sequence(
         first: number of the first frame; decoding begins at the key frame before it.
         count: how many; default all that follow.
         model, threads: as for `wisp.decompress`.
-        max_pixels: larger frames are refused before anything is allocated; a frame takes about 40 bytes a pixel.
+        max_pixels: larger frames are refused before anything is allocated; a frame takes about 100 bytes a pixel.
 
     Raises:
         BitstreamError: the bytes are at fault.
@@ -123,10 +130,10 @@ def decompress_sequence(
     last = len(sequence.frames)
     first = _settle(first, 0, last - 1, "first")
     count = last - first if count is None else _settle(count, 1, last - first, "count")
-    headers = [read_header(frame.data, max_pixels)[0] for frame in sequence.frames if frame.is_key]
-    codec = any_codec_for_file(headers[0].model_number, model, threads)
+    known, *_ = read_header(sequence.frames[0].data, max_pixels)
+    codec = any_codec_for_file(known.model_number, model, threads)
     shown = read_sequence(codec, sequence, first, max_pixels)
-    return _images(shown, count, all(header.greyscale for header in headers))
+    return _images(shown, count, all(map(_is_grey, (f for f in sequence.frames if f.is_key))))
 
 
 def read_sequence_info(data: bytes, *, max_pixels: int = MAX_FRAME_PIXELS) -> SequenceInfo:
@@ -203,6 +210,14 @@ def _images(
         image = Image.fromarray(pixels_u8)
         grey = image.convert("L") if is_grey else image
         yield grey if all_grey else grey.convert("RGB")
+
+
+def _is_grey(frame: Frame) -> bool:
+    """What a key frame's header says; damage is told when the frame's turn comes."""
+    try:
+        return read_header(frame.data)[0].greyscale
+    except BitstreamError:
+        return False
 
 
 def _settle(value: Any, least: int, most: int, name: str) -> int:

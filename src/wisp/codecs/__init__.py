@@ -65,6 +65,8 @@ def any_codec_for_model(model: str | Path | None = None, threads: int | None = N
     Raises:
         UnknownModel, ModelNotFound, ModelMismatch: as the registry and the bundle find.
     """
+    if not isinstance(model, str | Path | None):
+        raise UsageError(f"expected a model's name or path, found {type(model).__name__}")
     if isinstance(model, Path) or (model and os.path.isfile(os.path.join(model, CONFIG_NAME))):
         folder = Path(model)
         if not os.path.isdir(folder):

@@ -108,18 +108,20 @@ def pixels_of(correction: Correction) -> NDArray[np.int32]:
         brightness - (88 * blue + 183 * red + 128 >> 8),
         brightness + (454 * blue + 128 >> 8),
     ]
-    return np.stack(channels, -1).astype(np.int32)
+    return np.stack(channels, -1)
 
 
-def _plane(levels: NDArray[np.int16], size: int) -> NDArray[np.int64]:
+def _plane(levels: NDArray[np.int16], size: int) -> NDArray[np.int32]:
     """(rows, columns, 64) levels -> (8 rows, 8 columns)."""
-    blocks = np.empty(levels.shape, np.int64)
-    blocks[..., ZIGZAG] = levels
-    square = size * blocks.reshape(*levels.shape[:2], BLOCK, BLOCK)
-    found = (MATRIX.T @ square @ MATRIX + (1 << _SHIFT - 1)) >> _SHIFT
     rows, columns = levels.shape[:2]
-    joined: NDArray[np.int64] = found.swapaxes(1, 2).reshape(rows * BLOCK, columns * BLOCK)
-    return joined
+    found = np.zeros((rows, BLOCK, columns, BLOCK), np.int32)
+    for row in np.flatnonzero(levels.any((1, 2))):
+        blocks = np.empty((columns, BLOCK * BLOCK), np.int64)
+        blocks[:, ZIGZAG] = levels[row]
+        square = size * blocks.reshape(columns, BLOCK, BLOCK)
+        pixels = (MATRIX.T @ square @ MATRIX + (1 << _SHIFT - 1)) >> _SHIFT
+        found[row] = pixels.swapaxes(0, 1)
+    return found.reshape(rows * BLOCK, columns * BLOCK)
 
 
 def _split(plane: NDArray[np.float32]) -> NDArray[np.float32]:

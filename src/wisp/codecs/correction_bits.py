@@ -12,7 +12,8 @@ from wisp.entropy.adaptive_bits import BitPort
 
 _BAND_BEGINS = (1, 2, 3, 4, 10, 21)  # places in zigzag order at which the next band begins
 _NUM_BANDS = len(_BAND_BEGINS) + 1
-_LONGEST = 14  # of a magnitude in answers
+_LONGEST = 14  # of a magnitude in answers; what is left follows as it is
+_REST = 2048
 _EMPTY, _ZERO, _LAST, _ONE, _MORE = 0, 3, 3 + 3 * _NUM_BANDS, 3 + 4 * _NUM_BANDS, 7 + 4 * _NUM_BANDS
 _PER_PLANE = 8 + 4 * _NUM_BANDS
 NUM_CONTEXTS = 3 * _PER_PLANE
@@ -72,7 +73,7 @@ def _exchange_block(port: BitPort, given: list[int], first: int) -> list[int]:
             while magnitude < _LONGEST and port.bit(first + _MORE, int(wanted > magnitude)):
                 magnitude += 1
             if magnitude == _LONGEST:
-                magnitude += port.equal(max(wanted - magnitude, 0), LARGEST + 1)
+                magnitude += port.equal(max(wanted - magnitude, 0), _REST)
                 if magnitude > LARGEST:
                     raise EmptyBlock(f"a level of {magnitude}")
         found[place] = -magnitude if port.equal(int(given[place] < 0), 2) else magnitude

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wisp.allocation.benefit import region_distortions, region_weights
 from wisp.allocation.lagrange import choose_depths
 from wisp.codecs.correction import Correction, add_correction, nearest_step, quantize
+from wisp.codecs.frame_vectors import filled
 from wisp.codecs.moved_frame import (
     SIDE,
     FrameCodec,
@@ -83,12 +84,14 @@ def choose_frame(
     patience = np.where(_from_outside(vectors, picture.height, picture.width), 1.0, ANEW)
     coded = anew.possible & (np.where(pays, corrected_cost, moved_cost) > patience * anew.cost)
     pays &= ~coded
-    vectors[~moved_blocks(coded, (rows, columns))] = 0
+    vectors = filled(vectors, moved_blocks(coded, (rows, columns)))
     if not pays.any():
         correction = no_correction(picture.height, picture.width)
     else:
         _, predicted = state.move(vectors)  # blocks beside coded regions have changed
         correction = _only(_correction(wanted, pad_to_multiple(predicted, SIDE), step), pays)
+        if picture.greyscale:
+            correction = replace(correction, chroma=np.zeros_like(correction.chroma))
     return MovedFrame(vectors, anew.tokens_of(coded), pays, correction)
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.codecs.frame_choice import choose_frame
-from wisp.codecs.moved_frame import FrameCodec, new_contexts, read_frame, show_frame, write_frame
+from wisp.codecs.moved_frame import FrameCodec, Past, read_frame, show_frame, write_frame
 from wisp.codecs.proposal import lmbda_of_quality
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import WispFile, read_header, unpack_file
 from wisp.container.header import Header
 from wisp.container.sequence import Frame, FrameSequence
-from wisp.errors import Corrupt, ImageError
+from wisp.errors import BitstreamError, Corrupt, ImageError, NotWisp
 from wisp.imaging import Picture
 from wisp.imaging.advected import Advected, still
 from wisp.rate import Target
@@ -41,8 +41,7 @@ class SequenceWriter:
         self.codec, self.quality, self.key_every = codec, quality, key_every
         self._before: NDArray[np.uint8] | None = None
         self._state: Advected | None = None
-        self._header: Header | None = None
-        self._contexts = new_contexts()
+        self._past: Past | None = None
         self._since_key = 0
 
     def add(self, picture: Picture) -> CodedFrame:
@@ -51,24 +50,24 @@ class SequenceWriter:
         Raises:
             ImageError: it is of another size than the first.
         """
-        if self._header is not None and (picture.width, picture.height) != (
-            self._header.width,
-            self._header.height,
+        if self._past is not None and (picture.width, picture.height) != (
+            self._past.header.width,
+            self._past.header.height,
         ):
             raise ImageError(
-                f"expected frames of {self._header.width}x{self._header.height}, found one of "
+                f"expected frames of {self._past.header.width}x{self._past.header.height}, found one of "
                 f"{picture.width}x{picture.height}; scale them to one size"
             )
-        if self._before is None or self._state is None or self._header is None:
+        if self._before is None or self._state is None or self._past is None:
             return self._key(picture)
         if self._since_key + 1 >= self.key_every:
             return self._key(picture)
-        if self._header.greyscale and not picture.greyscale:
+        if self._past.header.greyscale and not picture.greyscale:
             return self._key(picture)
         frame = choose_frame(self.codec, picture, self._before, self._state, lmbda_of_quality(self.quality))
         if frame is None:
             return self._key(picture)
-        data = write_frame(self.codec, self._header, frame, self._contexts)
+        data = write_frame(self.codec, self._past, frame)
         self._before, self._state = show_frame(self.codec, self._state, frame)
         self._since_key += 1
         return CodedFrame(Frame(data, False), self._before, float(frame.coded.mean()))
@@ -77,8 +76,7 @@ class SequenceWriter:
         data = self.codec.compress(picture, Target(quality=self.quality))
         file = unpack_file(data)
         shown = _shown(self.codec, file)
-        self._before, self._state, self._header, self._since_key = shown, still(shown), file.header, 0
-        self._contexts = new_contexts()
+        self._before, self._state, self._past, self._since_key = shown, still(shown), Past(file), 0
         return CodedFrame(Frame(data, True), shown, 1.0)
 
 
@@ -101,26 +99,31 @@ def read_sequence(
     start = sequence.key_before(first)
     known, *_ = read_header(sequence.frames[0].data, max_pixels)
     state: Advected | None = None
-    header: Header | None = None
-    contexts = new_contexts()
+    past: Past | None = None
     for number, frame in enumerate(sequence.frames[start:], start=start):
-        if frame.is_key:
-            file = unpack_file(frame.data, max_pixels)
-            header = file.header
-            if (header.width, header.height, header.model_number, header.scale_exponent) != (
-                known.width,
-                known.height,
-                known.model_number,
-                0,
-            ):
-                raise Corrupt(
-                    f"expected key frames of one size, full scale and one model, found another at {number}"
-                )
-            shown = _shown(codec, file)
-            state, contexts = still(shown), new_contexts()
-        else:
-            assert header is not None
-            assert state is not None
-            shown, state = show_frame(codec, state, read_frame(codec, header, frame.data, contexts))
+        try:
+            if frame.is_key:
+                file = unpack_file(frame.data, max_pixels)
+                _check_alike(known, file.header)
+                shown = _shown(codec, file)
+                state, past = still(shown), Past(file)
+            else:
+                assert past is not None
+                assert state is not None
+                shown, state = show_frame(codec, state, read_frame(codec, past, frame.data))
+        except BitstreamError as fault:
+            kind = Corrupt if isinstance(fault, NotWisp) else type(fault)
+            raise kind(f"frame {number}: {fault}") from None
         if number >= first:
-            yield shown, header.greyscale
+            yield shown, past.header.greyscale
+
+
+def _check_alike(first: Header, found: Header) -> None:
+    """Whether a key frame is like the first.
+
+    Raises:
+        Corrupt: it is not.
+    """
+    wanted = (first.width, first.height, first.model_number, 0)
+    if (found.width, found.height, found.model_number, found.scale_exponent) != wanted:
+        raise Corrupt("expected key frames of one size, full scale and one model, found another")

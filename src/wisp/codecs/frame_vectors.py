@@ -1,4 +1,8 @@
-"""Vectors of a moved frame as bits: each by its difference to what its neighbours say."""
+"""Vectors of a moved frame as bits: each by its difference to what its neighbours say.
+
+Blocks of coded regions have no vector of their own and take what their neighbours say: they still count where blocks
+overlap.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +19,18 @@ _QUIET = (1, 3, 8)  # sums of the differences to the left and above: a class eac
 
 
 def exchange_vectors(port: BitPort, vectors: Vectors, moved: NDArray[np.bool_], base: int) -> Vectors:
-    """(rows, columns, 2) int16, 0 where not `moved`: written, or read if the port reads.
+    """(rows, columns, 2) int16: those of `moved` blocks are written, or read if the port reads; others are filled in.
 
     Raises:
         Truncated, Corrupt: as the port.
     """
     found = np.zeros((*moved.shape, 2), np.int32)
     differences = np.zeros(moved.shape, np.int64)  # sums of both magnitudes
-    for y, x in zip(*(places.tolist() for places in np.nonzero(moved)), strict=True):
-        expected = _expected(found, y, x, moved)
+    for y, x in np.ndindex(moved.shape):
+        expected = _expected(found, y, x)
+        if not moved[y, x]:
+            found[y, x] = expected
+            continue
         around = (differences[y, x - 1] if x else 0) + (differences[y - 1, x] if y else 0)
         noise = sum(int(around >= edge) for edge in _QUIET)
         given = vectors[y, x].astype(np.int32) - expected
@@ -47,13 +54,18 @@ def _exchange_difference(port: BitPort, value: int, base: int, noise: int, which
     return -magnitude if port.equal(int(value < 0), 2) else magnitude
 
 
-def _expected(
-    vectors: NDArray[np.int32], row: int, column: int, moved: NDArray[np.bool_]
-) -> NDArray[np.int32]:
-    """The lower median of the left, upper and upper right neighbours, as far as they are moved; 0 if none is."""
+def filled(vectors: Vectors, moved: NDArray[np.bool_]) -> Vectors:
+    """As `exchange_vectors` returns them."""
+    found = vectors.astype(np.int32)
+    for y, x in zip(*(places.tolist() for places in np.nonzero(~moved)), strict=True):
+        found[y, x] = _expected(found, y, x)
+    return found.astype(np.int16)
+
+
+def _expected(vectors: NDArray[np.int32], row: int, column: int) -> NDArray[np.int32]:
+    """The lower median of the left, upper and upper right neighbours, as far as they exist; 0 if none does."""
     places = [(row, column - 1), (row - 1, column), (row - 1, column + 1)]
-    inside = [(y, x) for y, x in places if y >= 0 and 0 <= x < moved.shape[1] and moved[y, x]]
+    inside = [vectors[y, x] for y, x in places if y >= 0 and 0 <= x < vectors.shape[1]]
     if not inside:
         return np.zeros(2, np.int32)
-    found = np.sort(np.stack([vectors[place] for place in inside]), 0)
-    return found[(len(found) - 1) // 2]  # type: ignore[no-any-return]
+    return np.sort(np.stack(inside), 0)[(len(inside) - 1) // 2]  # type: ignore[no-any-return]

@@ -24,7 +24,7 @@ from wisp.codecs.latent_vector import LatentVectorCodec
 from wisp.codecs.pyramid_entropy import checked_bytes, empty_pyramid
 from wisp.codecs.pyramid_networks import analyse, pyramid_shape, synthesise
 from wisp.codecs.token_pyramid import TokenPyramidCodec
-from wisp.container import CHECK_NUM_BYTES, Header, pack_header, token_check
+from wisp.container import CHECK_NUM_BYTES, WispFile, pack_header, token_check
 from wisp.entropy.adaptive_bits import BitPort, BitReader, BitWriter, Contexts
 from wisp.entropy.range_coder import RangeDecoder, RangeEncoder
 from wisp.errors import Corrupt, Truncated
@@ -42,9 +42,19 @@ _LEVELS = _VECTORS + frame_vectors.NUM_CONTEXTS
 _NUM_CONTEXTS = _LEVELS + correction_bits.NUM_CONTEXTS
 
 
-def new_contexts() -> Contexts:
-    """What a writer and a reader know after a key frame: nothing."""
-    return Contexts(_NUM_CONTEXTS)
+class Past:
+    """What writer and reader know of the frames before; changed by `write_frame` and `read_frame`.
+
+    Attributes:
+        header: of the key frame before.
+        check: of the frame before: a frame's check covers it, so that frames of other clips are found out.
+        contexts: what bits have taught since the key frame.
+    """
+
+    def __init__(self, key: WispFile) -> None:
+        self.header = key.header
+        self.check = key.check.to_bytes(CHECK_NUM_BYTES, "big")
+        self.contexts = Contexts(_NUM_CONTEXTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +62,7 @@ class MovedFrame:
     """What is sent of a frame.
 
     Attributes:
-        vectors: (blocks down, blocks across, 2) int16 half pixels; 0 in coded regions.
+        vectors: (blocks down, blocks across, 2) int16 half pixels; in coded regions what their neighbours say.
         tokens: the pyramid of the frame; its grain map is 0 where a region is the frame before, moved. None with a
             model that cannot code single regions.
         corrected: (rows, columns) bool: regions to which the correction is added; none is coded.
@@ -93,17 +103,18 @@ def no_correction(height: int, width: int) -> Correction:
     )
 
 
-def write_frame(codec: FrameCodec, header: Header, frame: MovedFrame, contexts: Contexts) -> bytes:
-    """A frame's bytes: by the tables or by the prior, whichever is shorter. Contexts learn from it."""
-    before = contexts.copy()
-    written = [_write(codec, header, frame, contexts, False)]
+def write_frame(codec: FrameCodec, past: Past, frame: MovedFrame) -> bytes:
+    """A frame's bytes: by the tables or by the prior, whichever is shorter. The past goes on to this frame."""
+    before = past.contexts.copy()
+    written = [_write(codec, frame, past.contexts, False)]
     known = region_coder(codec)
-    if known is not None and known[0].prior_model is not None:
-        written.append(_write(codec, header, frame, before, True))
-    return min(written, key=len)
+    if known is not None and known[0].prior_model is not None and frame.coded.any():
+        written.append(_write(codec, frame, before, True))
+    past.check = _check(past, frame)
+    return min(written, key=len) + past.check
 
 
-def _write(codec: FrameCodec, header: Header, frame: MovedFrame, contexts: Contexts, by_prior: bool) -> bytes:
+def _write(codec: FrameCodec, frame: MovedFrame, contexts: Contexts, by_prior: bool) -> bytes:
     encoder = RangeEncoder()
     port = BitWriter(encoder, contexts)
     known = region_coder(codec)
@@ -121,19 +132,18 @@ def _write(codec: FrameCodec, header: Header, frame: MovedFrame, contexts: Conte
         model = pyramids.prior_model if by_prior else pyramids.entropy_model
         assert model is not None
         model.write_tokens(encoder, frame.tokens)
-    check = token_check(pack_header(header), *_checked(frame, moved))
-    return encoder.finish() + check.to_bytes(CHECK_NUM_BYTES, "big")
+    return encoder.finish()
 
 
-def read_frame(codec: FrameCodec, header: Header, data: bytes, contexts: Contexts) -> MovedFrame:
-    """The frame of `write_frame`, verified; `header` is that of the key frame before. Contexts learn from it.
+def read_frame(codec: FrameCodec, past: Past, data: bytes) -> MovedFrame:
+    """The frame of `write_frame`, verified. The past goes on to this frame.
 
     Raises:
         Truncated, Corrupt: the bytes are at fault.
     """
-    known = region_coder(codec)
+    known, header = region_coder(codec), past.header
     decoder = RangeDecoder(data)
-    port = BitReader(decoder, contexts)
+    port = BitReader(decoder, past.contexts)
     by_prior = known is not None and port.equal(0, 2)
     nothing = np.zeros(regions_of(header.height, header.width), np.bool_)
     coded, corrected = _exchange_kinds(port, nothing, nothing, known is not None)
@@ -155,49 +165,52 @@ def read_frame(codec: FrameCodec, header: Header, data: bytes, contexts: Context
         if model is None:
             raise Corrupt("expected a frame coded with tables, found one with a prior, which the model lacks")
         shape = pyramid_shape(codec.bundle.config, header.height, header.width)
+        if by_prior and not coded.any():
+            raise decoder.fault("a prior for no tokens")
         tokens = empty_pyramid(shape, grain.read(decoder, shape, coded))
         model.read_tokens(decoder, tokens)
     wanted, found = decoder.finish(), len(data) - CHECK_NUM_BYTES
     if found < wanted:
         raise Truncated(f"expected {wanted} bytes of a frame, found {found}; the end is missing")
     frame = MovedFrame(vectors, tokens, corrected, correction)
-    check = token_check(pack_header(header), *_checked(frame, moved))
-    if found > wanted or check.to_bytes(CHECK_NUM_BYTES, "big") != data[wanted:]:
-        raise Corrupt(f"expected a frame of {wanted} bytes and its check, found others; the file is damaged")
+    past.check = _check(past, frame)
+    if found > wanted or past.check != data[wanted:]:
+        raise Corrupt(
+            f"expected a frame of {wanted} bytes and its check, found others; the file is damaged, or put together "
+            "from several"
+        )
     return frame
 
 
-def move(before: Advected, frame: MovedFrame) -> tuple[Advected, NDArray[np.uint8]]:
-    """The frame before, moved and corrected, without the coded regions; and its pixels (H, W, 3)."""
-    moved, predicted = before.move(frame.vectors)
-    if not frame.corrected.any():
-        return moved, predicted
-    height, width = predicted.shape[:2]
-    predicted = add_correction(predicted, frame.correction)
-    fresh = frame.correction.touched().repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
-    return moved.renew(predicted, fresh), predicted
-
-
 def show_frame(codec: FrameCodec, before: Advected, frame: MovedFrame) -> tuple[NDArray[np.uint8], Advected]:
-    """(H, W, 3) uint8: the frame before, moved, and over it the regions sent as tokens; and its pixels' sources."""
-    moved, predicted = move(before, frame)
-    coded = frame.coded
-    if frame.tokens is None or not coded.any():
-        return predicted, moved
-    height, width = predicted.shape[:2]
-    guessed = analyse(codec.bundle, predicted).tokens
-    shape = frame.tokens.shape
+    """(H, W, 3) uint8: the frame before, moved, corrected, and over it the regions sent as tokens; and its sources."""
+    moved, shown = before.move(frame.vectors)
+    height, width = shown.shape[:2]
+    fresh = np.zeros((height, width), np.bool_)
+    if frame.corrected.any():
+        shown = add_correction(shown, frame.correction)
+        fresh |= frame.correction.touched().repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+    if frame.tokens is not None and frame.coded.any():
+        weight = _weights(frame.coded, SIDE, height, width)[..., None]
+        synthesised = _among_moved(codec, shown, frame.coded, frame.tokens)
+        mixed = (synthesised * weight + shown * (FADE - weight) + FADE // 2) // FADE
+        shown = mixed.astype(np.uint8)
+        fresh |= 2 * weight[..., 0] >= FADE
+    return shown, moved.renew(shown, fresh) if fresh.any() else moved
+
+
+def _among_moved(
+    codec: FrameCodec, moved_u8: NDArray[np.uint8], coded: NDArray[np.bool_], tokens: TokenPyramid
+) -> NDArray[np.uint8]:
+    """(H, W, 3): coded regions synthesised among those tokens that the moved picture would have."""
+    guessed, shape = analyse(codec.bundle, moved_u8).tokens, tokens.shape
     planes = []
-    for level, plane in enumerate(frame.tokens.planes):
+    for level, plane in enumerate(tokens.planes):
         fold = shape.fold(level)
         planes.append(np.where(coded.repeat(fold, 0).repeat(fold, 1), plane, guessed.planes[level]))
-    depths = np.where(coded, frame.tokens.grain_map, min(GUESSED_DEPTH, shape.num_groups)).astype(np.uint8)
-    tokens = replace(frame.tokens, planes=tuple(planes), grain_map=depths)
-    synthesised = synthesise(codec.bundle, tokens, height, width)
-    weight = _weights(coded, shape.strides[0], height, width)[..., None]
-    mixed = (synthesised * weight + predicted * (FADE - weight) + FADE // 2) // FADE
-    shown = mixed.astype(np.uint8)
-    return shown, moved.renew(shown, 2 * weight[..., 0] >= FADE)
+    depths = np.where(coded, tokens.grain_map, min(GUESSED_DEPTH, shape.num_groups)).astype(np.uint8)
+    whole = replace(tokens, planes=tuple(planes), grain_map=depths)
+    return synthesise(codec.bundle, whole, *moved_u8.shape[:2])
 
 
 def _weights(coded: NDArray[np.bool_], side: int, height: int, width: int) -> NDArray[np.int32]:
@@ -237,11 +250,13 @@ def moved_blocks(coded: NDArray[np.bool_], blocks: tuple[int, ...]) -> NDArray[n
     return moved
 
 
-def _checked(frame: MovedFrame, moved: NDArray[np.bool_]) -> tuple[bytes, ...]:
-    """What a frame's check covers, behind the header: vectors of moved blocks, the correction, depths, tokens."""
-    parts = [frame.vectors[moved].astype("<i2").tobytes()]
+def _check(past: Past, frame: MovedFrame) -> bytes:
+    """Over the key frame's header, the check before, vectors of moved blocks, the correction, depths and tokens."""
+    moved = moved_blocks(frame.coded, frame.vectors.shape[:2])
+    parts = [past.check, frame.vectors[moved].astype("<i2").tobytes()]
     if frame.corrected.any():
         correction = frame.correction
         parts += [levels.astype("<i2").tobytes() for levels in (correction.luma, correction.chroma)]
         parts.append(bytes([correction.step]))
-    return (*parts, *(() if frame.tokens is None else checked_bytes(frame.tokens)))
+    tokens = () if frame.tokens is None else checked_bytes(frame.tokens)
+    return token_check(pack_header(past.header), *parts, *tokens).to_bytes(CHECK_NUM_BYTES, "big")

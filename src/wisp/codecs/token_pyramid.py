@@ -87,9 +87,7 @@ class TokenPyramidCodec(BundleEntropy):
         self.check_huffman(huffman)
         if roi is not None:
             if self.is_uniform:
-                raise UsageError(
-                    "expected no mask with a model of uniform grain; leave it out, or use wisp_small"
-                )
+                raise UsageError("expected no mask with a model of uniform grain; leave it out")
             check_roi(roi.mask_u8, picture.height, picture.width, roi.strength)
         budget = target.budget(picture.width, picture.height)
         smallest = 1 << 62

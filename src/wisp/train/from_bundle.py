@@ -142,13 +142,13 @@ def _quantizer(module: nn.Module) -> OrderedQuantizer:
 
 def _usage(handicaps: NDArray) -> NDArray[np.float32]:
     """Shares of the codewords (K,), from handicaps (K,) that are code lengths but for a factor; they sum to 1."""
-    if handicaps.max() <= 0:
+    if handicaps.min() <= 0:  # no prices, or so small ones that they say nothing
         return np.full(len(handicaps), 1 / len(handicaps), np.float32)
     low, high = 1e-9, 1e9
     for _ in range(100):
         middle = (low * high) ** 0.5
-        low, high = (middle, high) if np.exp2(-handicaps.clip(0) / middle).sum() < 1 else (low, middle)
-    shares = np.exp2(-handicaps.clip(0).astype(np.float64) / high)
+        low, high = (middle, high) if np.exp2(-handicaps / middle).sum() < 1 else (low, middle)
+    shares = np.exp2(-handicaps.astype(np.float64) / high)
     return np.asarray(shares / shares.sum(), np.float32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -58,6 +59,11 @@ class ModelConfig:
         if self.strides not in runs:
             raise UsageError(
                 f"expected strides to be neighbours among {STRIDES}, coarsest first, found {self.strides}"
+            )
+        bound = self.codeword_bound
+        if bound and (not 1 <= bound < math.inf or self.grain == "routed"):
+            raise UsageError(
+                f"expected codeword_bound to be 0, or from 1 with a model that is not routed, found {bound}"
             )
         wanted = 1024 if self.grain == "routed" else 256
         if self.codebook_size != wanted:
