@@ -142,7 +142,8 @@ def read_sequence_info(data: bytes, *, max_pixels: int = MAX_FRAME_PIXELS) -> Se
     Raises:
         BitstreamError: the bytes are at fault.
     """
-    sequence = unpack_sequence(_as_bytes(data))
+    data = _as_bytes(data)
+    sequence = unpack_sequence(data)
     header, *_ = read_header(sequence.frames[0].data, max_pixels)
     return SequenceInfo(
         width=header.width,
@@ -242,6 +243,7 @@ def _as_bytes(data: object) -> bytes:
         raise UsageError(
             f"expected the bytes of a wisp sequence, found {type(data).__name__}; read the file first"
         )
-    if len(data) > 1 << 31:
-        raise LimitExceeded(f"expected a sequence of at most 2 GiB, found {len(data)} bytes")
+    size = memoryview(data).nbytes
+    if size > 1 << 31:
+        raise LimitExceeded(f"expected a sequence of at most 2 GiB, found {size} bytes")
     return bytes(data)
