@@ -41,7 +41,7 @@ from wisp.codecs.pyramid_networks import analyse
 from wisp.container import Header, WispFile
 from wisp.container.header import pack_header
 from wisp.container.sequence import Frame, pack_sequence, unpack_sequence
-from wisp.errors import BudgetError, Corrupt, ImageError, LimitExceeded, Truncated, UsageError
+from wisp.errors import BudgetError, Corrupt, ImageError, LimitExceeded, NotWisp, Truncated, UsageError
 from wisp.imaging.advected import MAX_NUM_SOURCES, Advected, _cubic_taps, still
 from wisp.imaging.motion import MAX_VECTOR, grid, search
 from wisp.train.verify import example_picture
@@ -439,6 +439,10 @@ def test_what_is_refused(prior_model: Path, clip: list[NDArray[np.uint8]]) -> No
     for wrong in ({"first": 2}, {"first": -1}, {"count": 3}):
         with pytest.raises(UsageError):
             wisp.decompress_sequence(data, model=prior_model, **wrong)
+    with pytest.raises(NotWisp, match=r"for wisp[.]decompress_sequence"):
+        wisp.decompress(data)
+    with pytest.raises(NotWisp, match=r"for wisp[.]decompress$"):
+        wisp.read_sequence_info(wisp.key_frame(data, 0))
     with pytest.raises(UsageError, match="bytes of a wisp sequence"):
         wisp.read_sequence_info("clip.wisps")  # type: ignore[arg-type]
 

@@ -95,8 +95,8 @@ def compress_sequence(
             high = here
         elif not tried:
             raise BudgetError(
-                f"expected a size of at least {smallest} bytes for these frames, found {target.size}; ask for "
-                "more, or take fewer or smaller frames",
+                f"expected a size of about {smallest} bytes, the least that was tried, or more for these frames, found "
+                f"{target.size}; ask for more, or take fewer or smaller frames",
                 smallest,
             )
     assert best is not None

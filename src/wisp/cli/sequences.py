@@ -163,7 +163,9 @@ def parse_rate(text: str) -> tuple[int, int]:
         except ZeroDivisionError:
             rate = Fraction(0)
     if rate <= 0:
-        raise UsageError(f"expected --fps as a number such as 25, 29.97 or 30000/1001, found {text!r}")
+        raise UsageError(
+            f"expected --fps as a number above 0, such as 25, 29.97 or 30000/1001, found {text!r}"
+        )
     return rate.numerator, rate.denominator
 
 

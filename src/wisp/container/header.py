@@ -208,7 +208,12 @@ def _smallest_size_class(width: int, height: int) -> int:
 def _check_signature_and_version(data: bytes) -> None:
     """Look at the first bytes as far as they are there, so that a cut file is Truncated, not NotWisp."""
     if data[:1] not in (b"", b"\xc7") or (len(data) >= 2 and not has_signature(data)):
-        raise NotWisp(f"expected the signature C7 5x, found {data[:2].hex(' ').upper()}; not a wisp file")
+        what = (
+            "a sequence, for wisp.decompress_sequence"
+            if data[:1] == b"\xc7" and data[1] >> 4 == 7
+            else "not a wisp file"
+        )
+        raise NotWisp(f"expected the signature C7 5x, found {data[:2].hex(' ').upper()}; {what}")
     if len(data) < 3:
         raise Truncated(f"expected a header of at least 6 bytes, found {len(data)}; fetch the file again")
     if data[2] >> 6 < DETAIL_VERSION:

@@ -103,7 +103,12 @@ def unpack_sequence(data: bytes) -> FrameSequence:
         Corrupt: the table contradicts itself, its check, or the bytes behind it.
     """
     if len(data) >= 2 and not has_sequence_signature(data):
-        raise NotWisp(f"expected the signature C7 7x, found {data[:2].hex(' ').upper()}; not a wisp sequence")
+        what = (
+            "one picture, for wisp.decompress"
+            if data[:1] == b"\xc7" and data[1] >> 4 == 5
+            else "not a wisp sequence"
+        )
+        raise NotWisp(f"expected the signature C7 7x, found {data[:2].hex(' ').upper()}; {what}")
     if len(data) < 2:
         raise Truncated(f"expected a sequence, found {len(data)} bytes; fetch the file again")
     if data[1] != SIGNATURE[1]:
