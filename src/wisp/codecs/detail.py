@@ -37,7 +37,8 @@ _START = b"\x9d\x01\x2a"
 def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], room: int) -> bytes | None:
     """A frame of at most `room` bytes; None if there is none, or the picture is too large for one.
 
-    The quality is the highest that fits, by bisection, or the lowest at which the error is invisible; if it is visible,
+    The quality is the highest that fits, by bisection, or the lowest at which the error is invisible, or as at the
+    very best; if it is visible,
     the next higher ones are then tried on a weaker difference, which comes as close to the room as is wanted. Of a
     large picture a sample is searched (wisp.codecs.large_detail).
 
@@ -54,17 +55,21 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
     best: bytes | None = None
     unseen: bytes | None = None
     whole = _difference(original_u8, shown_u8, 1.0)
-    low, high = -1.0, BEST_QUALITY
+    low, high, limit = -1.0, BEST_QUALITY, INVISIBLE
     for first in (BEST_QUALITY, *[None] * HALVINGS):
         at = (max(low, 0.0) + high) / 2 if first is None else first
         frame = _encode(whole, at)
         if len(frame) > room:
             high = at
-        elif _error(original_u8, add_detail(shown_u8, frame)) <= INVISIBLE:
+            continue
+        error = _error(original_u8, add_detail(shown_u8, frame))
+        if at == BEST_QUALITY:  # its rounding may be what is left: then less is as good
+            limit = max(limit, AS_GOOD * error)
+        if error <= limit:
             high, unseen = at, frame
         else:
             low, best = at, frame if best is None or len(frame) > len(best) else best
-            if len(frame) >= enough or at == BEST_QUALITY:
+            if len(frame) >= enough:
                 return best
     if unseen is not None:
         return unseen

@@ -92,7 +92,7 @@ def calibrated(
     if num_bytes <= LARGE:
         return demand
     depths = allocate(demand, 8.0 * (num_bytes - overhead) - FLUSH_BITS)
-    part = tuple(slice(count * 3 // 8, max(count * 5 // 8, 1)) for count in depths.shape)
+    part = tuple(slice(count * 3 // 8, max(count * 5 // 8, count * 3 // 8 + 1)) for count in depths.shape)
     here = replace(
         demand,
         distortions=demand.distortions[(slice(None), *part)],
