@@ -87,7 +87,7 @@ class TokenPyramidCodec(BundleEntropy):
         self.check_huffman(huffman)
         if roi is not None:
             if self.is_uniform:
-                raise UsageError("expected no mask with a model of uniform grain; leave it out")
+                raise UsageError("expected no mask with a uniform grain; leave it out, or use wisp_small")
             check_roi(roi.mask_u8, picture.height, picture.width, roi.strength)
         budget = target.budget(picture.width, picture.height)
         smallest = 1 << 62
