@@ -497,10 +497,12 @@ def test_on_the_command_line(prior_model: Path, clip: list[NDArray[np.uint8]], t
 
 
 def test_videos(prior_model: Path, clip: list[NDArray[np.uint8]], tmp_path: Path) -> None:
-    pytest.importorskip("av")
+    av = pytest.importorskip("av")
     data = wisp.compress_sequence(clip[:3], rate=(12, 1), model=prior_model)
     (tmp_path / "a.wisps").write_bytes(data)
     assert run_cli("decompress", tmp_path / "a.wisps", tmp_path / "a.mp4", "--model", prior_model).code == 0
+    with av.open(tmp_path / "a.mp4") as video:
+        assert "wisp" in video.metadata["comment"]
     made = run_cli("compress", tmp_path / "a.mp4", tmp_path / "b.wisps", "--model", prior_model)
     assert made.code == 0
     info = wisp.read_sequence_info((tmp_path / "b.wisps").read_bytes())

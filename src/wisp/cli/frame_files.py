@@ -13,7 +13,7 @@ from typing import Any
 from wisp.api import open_image
 from wisp.cli.files import STREAM, check_output, write_output
 from wisp.errors import CodecError, ImageError, UsageError
-from wisp.imaging import Picture, encode_picture, to_picture
+from wisp.imaging import RECEIVED, Picture, encode_picture, to_picture
 
 DEFAULT_RATE = (25, 1)
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".gif"})
@@ -81,11 +81,12 @@ def _video_frames(path: str) -> Iterator[Picture]:
 
 
 def write_video(target: str, frames: Iterator[Any], rate: tuple[int, int]) -> None:
-    """Nearly lossless H.264, without an odd last line; the file appears whole or not at all."""
+    """Nearly lossless H.264, without an odd last line, that says where it comes from; whole or not at all."""
     av = _av()
     part = Path(target).with_name(f".{Path(target).stem}.part{Path(target).suffix}")
     try:
         with av.open(str(part), "w") as container:
+            container.metadata["comment"] = RECEIVED
             stream = container.add_stream("libx264", rate=Fraction(*rate), options={"crf": "10"})
             stream.pix_fmt = "yuv420p"
             for number, image in enumerate(frames):

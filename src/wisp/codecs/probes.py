@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import region_distortions
-from wisp.codecs.pyramid_networks import synthesise_tiles
+from wisp.codecs.pyramid_networks import PROBE_HALO, synthesise_tiles
 from wisp.imaging import pad_to_multiple
 from wisp.runtime import Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
@@ -36,7 +36,7 @@ def probe(bundle: Bundle, pixels: NDArray[np.uint8], pyramid: TokenPyramid) -> N
     """Distortion (rows, cols) of each region, tile by tile: the decoded picture is never whole."""
     stride = pyramid.shape.strides[0]
     found = np.empty((pyramid.shape.rows, pyramid.shape.columns))
-    for rows, columns, decoded in synthesise_tiles(bundle, pyramid):
+    for rows, columns, decoded in synthesise_tiles(bundle, pyramid, PROBE_HALO):
         original = pad_to_multiple(pixels[rows, columns], stride)
         place = tuple(slice(span.start // stride, span.stop // stride) for span in (rows, columns))
         found[place] = region_distortions(original, decoded, stride)

@@ -25,6 +25,7 @@ CORE = 1536  # pixels along each side of a tile's own part
 # nothing but is kept rare; pixels may differ by a grey level (docs/experiments.md, section on tiles).
 ANALYSIS_HALO = 96
 SYNTHESIS_HALO = 64
+PROBE_HALO = 32  # of what is decoded for its errors' sums alone
 WHOLE = 1536 * 1024  # pictures up to this many pixels are not tiled
 
 
@@ -91,13 +92,14 @@ def synthesise(
 
 
 def synthesise_tiles(
-    bundle: Bundle, pyramid: TokenPyramid
+    bundle: Bundle, pyramid: TokenPyramid, halo: int | None = None
 ) -> Iterator[tuple[slice, slice, NDArray[np.uint8]]]:
     """Rows, columns and pixels (h, w, 3) uint8 of one tile after another, which cover the padded size."""
     shape = pyramid.shape
     strides = shape.strides
     tokens = pyramid.with_absences()
-    for tile in tiles_of(shape.rows * strides[0], shape.columns * strides[0], SYNTHESIS_HALO, strides[0]):
+    halo = SYNTHESIS_HALO if halo is None else halo
+    for tile in tiles_of(shape.rows * strides[0], shape.columns * strides[0], halo, strides[0]):
         feeds = {
             f"tokens_{i}": tokens[i][
                 None, :, rescale(tile.window_rows, stride), rescale(tile.window_cols, stride)

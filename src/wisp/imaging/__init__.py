@@ -9,10 +9,12 @@ from wisp.imaging.scaling import MAX_EXPONENT, downscale_u8, scaled_size, upscal
 from wisp.imaging.source import AlphaRule, Picture, to_picture
 from wisp.imaging.tiles import Tile, plan_tiles
 from wisp.imaging.writing import encode_picture, format_of, save_picture
+from wisp.imaging.xmp import RECEIVED
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "MAX_EXPONENT",
+    "RECEIVED",
     "AlphaRule",
     "Picture",
     "PictureFile",

@@ -50,7 +50,10 @@ def open_picture(
     except FileNotFoundError as error:
         raise ImageError(f"{name}: expected a picture file, found nothing there; check the name") from error
     except IsADirectoryError as error:
-        raise ImageError(f"{name}: expected a picture file, found a directory; name a file in it") from error
+        raise ImageError(
+            f"{name}: expected a picture file, found a directory; name a file in it, or for a sequence of its "
+            "pictures an output that ends in .wisps"
+        ) from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: expected a picture, found {_found(source)}") from error
     except Image.DecompressionBombError as error:  # a plugin's own check, which cannot be passed by

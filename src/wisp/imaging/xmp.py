@@ -12,7 +12,7 @@ GENERATED_SOURCE: Final = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 )
 
-_RECEIVED: Final = "Reconstructed by wisp from a compressed file."
+RECEIVED: Final = "Reconstructed by wisp from a compressed file."
 _PARTIAL: Final = "Reconstructed by wisp from a part of a compressed file; nothing vouches for it."
 _GENERATED: Final = (
     "Reconstructed by wisp from a compressed file; a trained model made up some of its detail."
@@ -44,6 +44,6 @@ def reconstruction_xmp(generated: bool, partial: bool = False) -> str:
         generated: some tokens were not in the file but were made up by a model.
         partial: what the file holds arrived in part.
     """
-    parts = [_PARTIAL if partial else _RECEIVED, _GENERATED]
+    parts = [_PARTIAL if partial else RECEIVED, _GENERATED]
     description = " ".join(parts) if generated and partial else parts[generated]
     return _PACKET.format(description=description, source=_SOURCE if generated else "")
