@@ -22,6 +22,7 @@ BENCHMARKS = {
     "damage": "what one wrong or missing byte does",
     "tiny": "a few hundred bytes beside the best that others do with them",
     "roi": "what a region of interest gains at the same size",
+    "limits": "what the model is bad at, as a sheet of pictures",
     "allocation": "ways to choose where bits go, at equal bytes",
     "progressive": "what the beginning of a file shows",
     "packets": "what is left of a picture when packets are lost",
