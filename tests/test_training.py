@@ -19,6 +19,7 @@ from wisp.train.checkpoint import load_checkpoint
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.depths import busyness, sample_depths
 from wisp.train.export import export_bundle
+from wisp.train.export_options import ExportOptions
 from wisp.train.feature_loss import FeatureLoss, random_window
 from wisp.train.latent_norm import LIMIT, LatentNorm
 from wisp.train.lattice_loss import lattice_power
@@ -301,7 +302,7 @@ def test_a_better_synthesis_keeps_the_tokens(pictures: Path, tmp_path: Path) -> 
     recipe = replace(tiny_recipe(), stages=stages)
     run, folder = tmp_path / "run", tmp_path / "bundle"
     PyramidTrainer(recipe, RunOptions(pictures, run, minutes=0.04, device="cpu", threads=1)).train()
-    export_bundle(run / "first.pt", folder, pictures, card_notes="## Notes")
+    export_bundle(run / "first.pt", folder, pictures, ExportOptions(card_notes="## Notes"))
     before = {
         name: (folder / name).read_bytes() for name in ("analysis.onnx", "tables.npz", "synthesis.onnx")
     }

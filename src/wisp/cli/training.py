@@ -115,18 +115,17 @@ def export_command(
         show(f"{folder}: synthesis renewed")
         return
     with needing_torch():
+        from wisp.train.export_options import ExportOptions
         from wisp.train.exports import export_any
 
-        num_bytes = export_any(
-            run,
-            folder,
-            data,
+        options = ExportOptions(
             force=force,
             image_limit=image_limit,
             name=name,
             card_notes=card_notes.read_text(encoding="utf-8") if card_notes else "",
             note=(lambda text: None) if quiet else say,
         )
+        num_bytes = export_any(run, folder, data, options)
     show(f"{folder}: {num_bytes} bytes")
 
 

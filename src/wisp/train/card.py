@@ -66,6 +66,20 @@ def training_section(state: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _head(state: dict[str, Any], config: dict[str, Any]) -> list[str]:
+    json.dumps(config)  # a configuration that is not plain JSON is found here and not by a reader
+    return [
+        f"# {config['name']}",
+        "",
+        f"{state['recipe']['description']}. Model number {config['model_number']}.",
+        "",
+        *training_section(state),
+        "",
+        ENTROPY_MODEL,
+        "",
+    ]
+
+
 def write_card(
     path: Path,
     state: dict[str, Any],
@@ -76,14 +90,7 @@ def write_card(
 ) -> None:
     """Write card.md from a checkpoint, the bundle's configuration, the fitted tables' report and the owner's notes."""
     lines = [
-        f"# {config['name']}",
-        "",
-        f"{state['recipe']['description']}. Model number {config['model_number']}.",
-        "",
-        *training_section(state),
-        "",
-        ENTROPY_MODEL,
-        "",
+        *_head(state, config),
         f"Integer context tables fitted to {photographs} training photographs; bits a token on a held-out tenth:",
         "",
         "| place in the order | marginal | with contexts |",
@@ -94,7 +101,6 @@ def write_card(
     ]
     lines += ["", LIMITS, notes.strip()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    json.dumps(config)  # a configuration that is not plain JSON is found here and not by a reader
 
 
 def write_latent_card(
@@ -107,14 +113,7 @@ def write_latent_card(
 ) -> None:
     """As `write_card`, for a codec of continuous latents; `fitted` is a table of what its tables were fitted to."""
     lines = [
-        f"# {config['name']}",
-        "",
-        f"{state['recipe']['description']}. Model number {config['model_number']}.",
-        "",
-        *training_section(state),
-        "",
-        ENTROPY_MODEL,
-        "",
+        *_head(state, config),
         f"Integer tables fitted to {pictures} training pictures:",
         "",
         *fitted,
@@ -123,7 +122,6 @@ def write_latent_card(
         notes.strip(),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    json.dumps(config)  # a configuration that is not plain JSON is found here and not by a reader
 
 
 def renew_training(card: str, state: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +23,14 @@ from wisp.codecs.huffman_entropy import LENGTHS
 from wisp.codecs.proposal import Proposal
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import analyse, synthesise
-from wisp.errors import UsageError
 from wisp.imaging import pad_to_multiple
-from wisp.runtime.bundle import CONFIG_FORMAT, CONFIG_NAME, Bundle
+from wisp.runtime.bundle import CONFIG_NAME, Bundle
 from wisp.tokens.contexts import Context
 from wisp.tokens.pyramid import TokenPyramid
 from wisp.train.card import write_card
 from wisp.train.checkpoint import load_checkpoint
 from wisp.train.dataset import load_photographs
+from wisp.train.export_options import ExportOptions, begin, check_place, config_head, finish
 from wisp.train.fit_allocation import (
     fit_grain_logits,
     fit_level_gains,
@@ -75,36 +74,20 @@ def network_of(state: dict[str, Any]) -> PyramidNetwork:
     return network.eval()
 
 
-def export_bundle(
-    run: Path,
-    folder: Path,
-    data: Path,
-    *,
-    force: bool = False,
-    image_limit: int | None = 1200,
-    name: str | None = None,
-    card_notes: str = "",
-    note: Callable[[str], None] = lambda text: None,
-) -> ExportReport:
+def export_bundle(run: Path, folder: Path, data: Path, options: ExportOptions | None = None) -> ExportReport:
     """Write the bundle of a run's checkpoint (a folder, or one checkpoint file) into `folder`.
 
     Args:
         data: training photographs, on whose tokens the tables are fitted.
-        image_limit: how many of them.
-        name: bundle name; default the recipe's.
-        card_notes: Markdown for the end of the card: what the data are, what was seen.
-        note: called with a line of progress now and then.
 
     Raises:
         UsageError: no checkpoint, no photographs, or the folder exists and `force` is false.
     """
-    if folder.exists() and not force:
-        raise UsageError(f"expected no folder at {folder}, found one; give --force to replace it")
+    options = options or ExportOptions()
+    check_place(folder, options)
     state = load_checkpoint(run)
     network = network_of(state)
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    part = begin(folder)
     (part / "analysis.onnx").write_bytes(analysis_onnx(network).SerializeToString())
     (part / "synthesis.onnx").write_bytes(synthesis_onnx(network).SerializeToString())
     config = network.config
@@ -118,13 +101,8 @@ def export_bundle(
         for level, count in enumerate(config.planes)
         for group in range(count)
     ]
-    recipe = state["recipe"]
     table: dict[str, Any] = {
-        "format": CONFIG_FORMAT,
-        "name": name or recipe["name"],
-        "model_number": recipe["model_number"],
-        "codec": "token_pyramid",
-        "summary": recipe["description"],
+        **config_head(state["recipe"], "token_pyramid", options),
         "strides": list(config.strides),
         "groups": list(config.planes),
         "contexts": contexts,
@@ -139,13 +117,12 @@ def export_bundle(
         table["grain"] = config.grain
     np.savez(part / "tables.npz", grain=initial_grain_logits(config.num_groups))
     write_config(part, table)
-    photographs = load_photographs(data, 64, image_limit)
-    tables, report = _fit(Bundle(part), photographs, table, note)
+    photographs = load_photographs(data, 64, options.image_limit)
+    tables, report = _fit(Bundle(part), photographs, table, options.note)
     np.savez_compressed(part / "tables.npz", **tables)  # type: ignore[arg-type]
-    write_card(part / "card.md", state, table, report, len(photographs), card_notes)
+    write_card(part / "card.md", state, table, report, len(photographs), options.card_notes)
     write_config(part, table)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    finish(part, folder)
     marginal, fitted = zip(*report, strict=True)
     return ExportReport(folder, Bundle(folder).num_bytes, tuple(marginal), tuple(fitted))
 

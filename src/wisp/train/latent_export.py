@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,13 +15,13 @@ from wisp.codecs.latent_grid import LatentGridCodec
 from wisp.codecs.latent_vector import FIRST_STEP, STEPS_PER_OCTAVE, LatentVectorCodec, step_of
 from wisp.entropy.gaussian_levels import nearest_scale
 from wisp.entropy.level_rows import LARGEST, NUM_SYMBOLS, LevelTables, symbols_of
-from wisp.errors import UsageError
 from wisp.imaging import to_picture
-from wisp.runtime.bundle import CONFIG_FORMAT, Bundle
+from wisp.runtime.bundle import Bundle
 from wisp.train.card import write_latent_card
 from wisp.train.checkpoint import load_checkpoint
 from wisp.train.dataset import load_photographs
 from wisp.train.export import write_config
+from wisp.train.export_options import ExportOptions, begin, check_place, config_head, finish
 from wisp.train.fit_grid import SMOOTHING, fit_grid_tables, to_total
 from wisp.train.latent_configs import GridConfig, VectorConfig
 from wisp.train.latent_networks import LatentNetwork, new_latent_network
@@ -43,50 +42,33 @@ def latent_network_of(state: dict[str, Any]) -> LatentNetwork:
     return network.eval()
 
 
-def export_latent_bundle(
-    run: Path,
-    folder: Path,
-    data: Path,
-    *,
-    force: bool = False,
-    image_limit: int | None = 1200,
-    name: str | None = None,
-    card_notes: str = "",
-    note: Callable[[str], None] = lambda text: None,
-) -> int:
+def export_latent_bundle(run: Path, folder: Path, data: Path, options: ExportOptions | None = None) -> int:
     """Write the bundle of a latent run's checkpoint into `folder` and return its bytes; as `export_bundle`.
 
     Raises:
         UsageError: no checkpoint, no photographs, or the folder exists and `force` is false.
     """
-    if folder.exists() and not force:
-        raise UsageError(f"expected no folder at {folder}, found one; give --force to replace it")
+    options = options or ExportOptions()
+    check_place(folder, options)
     state = load_checkpoint(run)
     network, recipe = latent_network_of(state), state["recipe"]
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    part = begin(folder)
     (part / "analysis.onnx").write_bytes(latent_analysis_onnx(network).SerializeToString())
     (part / "synthesis.onnx").write_bytes(latent_synthesis_onnx(network).SerializeToString())
     table: dict[str, Any] = {
-        "format": CONFIG_FORMAT,
-        "name": name or recipe["name"],
-        "model_number": recipe["model_number"],
-        "codec": recipe["codec"],
-        "summary": recipe["description"],
+        **config_head(recipe, recipe["codec"], options),
         "latent": {},
         "files": {},
     }
-    photographs = load_photographs(data, 32, image_limit)
+    photographs = load_photographs(data, 32, options.image_limit)
     config = network.config
     if isinstance(config, GridConfig):
-        lines = _fit_grid(part, table, config, photographs, note)
+        lines = _fit_grid(part, table, config, photographs, options.note)
     else:
-        lines = _fit_vector(part, table, config, photographs, note)
-    write_latent_card(part / "card.md", state, table, lines, len(photographs), card_notes)
+        lines = _fit_vector(part, table, config, photographs, options.note)
+    write_latent_card(part / "card.md", state, table, lines, len(photographs), options.card_notes)
     write_config(part, table)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    finish(part, folder)
     return Bundle(folder).num_bytes
 
 
