@@ -483,6 +483,11 @@ def test_on_the_command_line(prior_model: Path, clip: list[NDArray[np.uint8]], t
     assert not (tmp_path / "y").exists()
     assert run_cli("decompress", target, shown, "-f", "--first", 2, "--model", prior_model).code == 0
     assert [path.name for path in shown.iterdir()] == ["00002.png"]
+    assert run_cli("decompress", target, shown, "-f", "--count", 2, "--model", prior_model).code == 0
+    assert sorted(path.name for path in shown.iterdir()) == ["00000.png", "00001.png"]
+    too_many = run_cli("decompress", target, shown, "-f", "--first", 2, "--count", 2, "--model", prior_model)
+    assert_one_line_error(too_many, 2, "count as a whole number from 1 to 1")
+    assert_one_line_error(run_cli("decompress", tmp_path / "x.wisp", shown, "--count", 2), 2, "--count")
     told = run_cli("info", target)
     assert "3 frames of 100x72" in told.out
     assert json.loads(run_cli("info", target, "--json").out)["keys"] == [0]

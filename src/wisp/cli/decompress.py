@@ -75,6 +75,9 @@ def decompress_command(
     first: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Of a .wisps sequence: the first frame to write.")
     ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of a .wisps sequence: how many frames to write.")
+    ] = None,
     model: ModelOption = None,
     threads: ThreadsOption = None,
     force: ForceOption = False,
@@ -98,9 +101,12 @@ def decompress_command(
             bytes=num_bytes,
             confidence=confidence,
         )
-        return decompress_frames(paths, first=first, model=model, threads=threads, force=force, quiet=quiet)
-    if first is not None:
-        raise UsageError("expected --first with a .wisps sequence, found other files; leave it out")
+        return decompress_frames(
+            paths, first=first, count=count, model=model, threads=threads, force=force, quiet=quiet
+        )
+    for name, value in (("--first", first), ("--count", count)):
+        if value is not None:
+            raise UsageError(f"expected {name} with a .wisps sequence, found other files; leave it out")
     options = _generation(fill, seed=seed, temperature=temperature, top_p=top_p, fill_depth=fill_depth)
     if format is not None:
         _check_format(format)

@@ -87,6 +87,7 @@ def decompress_frames(
     paths: Sequence[str],
     *,
     first: int | None,
+    count: int | None,
     model: str | None,
     threads: int | None,
     force: bool,
@@ -112,8 +113,8 @@ def decompress_frames(
         info = read_sequence_info(data)
         into_video = check_target(target, info.width, info.height, force)
         start = first or 0
-        frames = decompress_sequence(data, first=start, model=model, threads=threads)
-        count = len(info.frame_num_bytes) - start
+        frames = decompress_sequence(data, first=start, count=count, model=model, threads=threads)
+        count = len(info.frame_num_bytes) - start if count is None else count
         with _bar(quiet) as step:
             counted = _counted(frames, count, step)
             if into_video:
