@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,12 +101,14 @@ def synthesise_tiles(
     tokens = pyramid.with_absences()
     halo = SYNTHESIS_HALO if halo is None else halo
     for tile in tiles_of(shape.rows * strides[0], shape.columns * strides[0], halo, strides[0]):
-        feeds = {
+        feeds: dict[str, NDArray[Any]] = {
             f"tokens_{i}": tokens[i][
                 None, :, rescale(tile.window_rows, stride), rescale(tile.window_cols, stride)
             ]
             for i, stride in enumerate(strides)
         }
+        if bundle.config.noise:
+            feeds["origin"] = np.array([tile.window_rows.start, tile.window_cols.start], np.int64)
         out = bundle.synthesis.run(feeds)["image"][0]
         if out.dtype != np.uint8 or out.shape[2:] != (3,):
             raise ModelMismatch(

@@ -43,6 +43,7 @@ class BundleConfig:
             (one level for each region).
         allocation: numbers measured for the allocation (see wisp.allocation).
         files: SHA-256 of each file, as lower-case hex.
+        noise: whether the synthesis takes the origin of what it is given, for its noise.
         latent: of a codec of continuous latents, its numbers (wisp.codecs.latent_grid, latent_vector); such a model has
             no pyramid: strides, groups, contexts and allocation are empty.
     """
@@ -57,6 +58,7 @@ class BundleConfig:
     allocation: dict[str, Any] = field(default_factory=dict)
     summary: str = ""
     grain: str = "map"
+    noise: bool = False
     latent: dict[str, Any] = field(default_factory=dict)
 
 
@@ -106,6 +108,8 @@ def _check_pyramid(config: BundleConfig) -> None:
         raise ValueError(
             f"{len(config.strides)} strides, {len(config.groups)} levels, {len(config.contexts)} contexts"
         )
+    if type(config.noise) is not bool:
+        raise ValueError(f"noise {config.noise!r}")
     if config.grain not in ("map", "uniform", "routed"):
         raise ValueError(f"grain {config.grain!r}")
 

@@ -115,6 +115,8 @@ def export_bundle(run: Path, folder: Path, data: Path, options: ExportOptions | 
     }
     if config.grain != "map":
         table["grain"] = config.grain
+    if config.noise:
+        table["noise"] = True
     np.savez(part / "tables.npz", grain=initial_grain_logits(config.num_groups))
     write_config(part, table)
     photographs = load_photographs(data, 64, options.image_limit)

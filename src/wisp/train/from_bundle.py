@@ -7,6 +7,7 @@ network of the same shape again, with a writer that takes notes, tells which sto
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import onnx
@@ -60,7 +61,7 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
 
     Latents are where the bundle's analysis puts them, so each LatentNorm starts as the identity. Codewords with a price
     are used as often as their price says, others one as often as the next. A bundle made without the recipe's
-    `codeword_bound`, or with another, can be started from too.
+    `codeword_bound`, or with another, or without its noise, can be started from too.
 
     Args:
         config: the shape that the bundle was trained in, as its recipe says.
@@ -76,7 +77,8 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
     network = TokenPyramid(config)
     offsets: list[NDArray] = []
     bounded = False
-    for name, write in (("analysis.onnx", write_analysis), ("synthesis.onnx", write_synthesis)):
+    synthesis = partial(write_synthesis, noise=bundle.config.noise)
+    for name, write in (("analysis.onnx", write_analysis), ("synthesis.onnx", synthesis)):
         found = onnx.load_model_from_string(bundle.verified(name).read_bytes())
         read = _read_notes(found, write, network)
         if read is None:

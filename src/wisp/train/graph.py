@@ -16,6 +16,7 @@ from torch import nn
 
 from wisp.train.layers import BEND, CEILING, ResidualBlock, Upsample
 from wisp.train.networks import ShuffleHead, SmoothHead
+from wisp.train.noise import UNIT, NoiseGate, noise_levels
 
 OPSET = 17
 IR_VERSION = 8
@@ -107,12 +108,34 @@ class GraphWriter:
         assert isinstance(layer, Upsample)
         return self.node("DepthToSpace", self.conv(x, layer.conv), blocksize=2, mode="CRD")
 
-    def head(self, x: str, head: nn.Module) -> str:
-        """1/4 size -> the picture, nominally -1..1."""
+    def noise(self, x: str, layer: NoiseGate, origin: str) -> str:
+        """x + gate(x) * mix(noise at `origin`), rows and columns of the picture's pixels (2,) int64."""
+        side = layer.plane.shape[-1]
+        plane = self.constant(noise_levels(layer.size)[None])
+        start = self.node("Div", origin, self.constant(np.array(layer.size, np.int64)))
+        for axis in (0, 1):
+            length = self.node(
+                "Gather", self.node("Shape", x), self.constant(np.array(2 + axis, np.int64)), axis=0
+            )
+            zero, one = (self.constant(np.array(n, np.int64)) for n in (0, 1))
+            place = self.node(
+                "Add",
+                self.node("Range", zero, length, one),
+                self.node("Gather", start, self.constant(np.array(axis, np.int64)), axis=0),
+            )
+            place = self.node("Mod", place, self.constant(np.array(side, np.int64)))
+            plane = self.node("Gather", plane, place, axis=2 + axis)
+        values = self.node("Mul", self.node("Cast", plane, to=TensorProto.FLOAT), self.constant(UNIT))
+        gate = self.conv(x, layer.gate)
+        return self.node("Add", x, self.node("Mul", gate, self.conv(values, layer.mix)))
+
+    def head(self, x: str, head: nn.Module, origin: str = "") -> str:
+        """1/4 size -> the picture, nominally -1..1; with an origin, noise enters it."""
         if isinstance(head, ShuffleHead):
             return self.node("DepthToSpace", self.conv(x, head.out), blocksize=4, mode="CRD")
         assert isinstance(head, SmoothHead)
         x = self.upsample(x, head.up2)
+        x = self.noise(x, head.noise2, origin) if origin and head.noise2 is not None else x
         x = self.node("Add", x, self.conv(self.activate(x), head.conv2))
         return self.conv(self.upsample(x, head.up1), head.out)
 

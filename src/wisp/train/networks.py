@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from wisp.train.latent_norm import LatentNorm
 from wisp.train.layers import Upsample, bend, blocks, initialise
+from wisp.train.noise import NoiseGate
 from wisp.train.quantizer import OrderedQuantizer, QuantizedLevel
 from wisp.train.recipe import ModelConfig
 
@@ -84,15 +85,17 @@ class ContextUp(nn.Module):
 class SmoothHead(nn.Module):
     """1/4 -> full size in two steps; a last 5x5 convolution overlaps the pixel blocks, as a lapped transform does."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, noise: bool = False) -> None:
         super().__init__()
         self.up2 = Upsample(channels, 24)
+        self.noise2 = NoiseGate(24, 2) if noise else None
         self.conv2 = nn.Conv2d(24, 24, 3, padding=1)
         self.up1 = Upsample(24, 8)
         self.out = nn.Conv2d(8, 3, 5, padding=2)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.up2(x)
+        x = x if self.noise2 is None else self.noise2(x)
         y: Tensor = self.out(self.up1(x + self.conv2(F.silu(x))))
         return y
 
@@ -128,7 +131,10 @@ class SynthesisTransform(nn.Module):
                 self.add_module(f"in{size}", nn.Conv2d(inputs[size], width, 3, padding=1))
             self.add_module(f"blocks{size}", blocks(width, count))
             before = width
-        self.head: nn.Module = SmoothHead(before) if config.head == "smooth" else ShuffleHead(before)
+        self.noise4 = NoiseGate(before, 4) if config.noise else None
+        self.head: nn.Module = (
+            SmoothHead(before, config.noise) if config.head == "smooth" else ShuffleHead(before)
+        )
 
     def forward(self, latents: list[Tensor], masks: list[Tensor]) -> Tensor:
         entering = {
@@ -142,6 +148,8 @@ class SynthesisTransform(nn.Module):
                 h = self.get_submodule(f"up{size}")(h)
                 if size in entering:
                     h = h + self.get_submodule(f"in{size}")(entering[size])
+            if size == self.config.sizes[0] and self.noise4 is not None:
+                h = self.noise4(h)
             h = self.get_submodule(f"blocks{size}")(h)
         y: Tensor = self.head(h)
         return y
@@ -173,6 +181,9 @@ class TokenPyramid(nn.Module):
         )
         self.synthesis = SynthesisTransform(config)
         initialise(self)
+        for module in self.modules():
+            if isinstance(module, NoiseGate):
+                module.start()
 
     def encode(self, x: Tensor, quantized: bool = True) -> list[QuantizedLevel]:
         """x (B, 3, H, W) in -1..1 -> the levels, coarsest first; without `quantized`, latents as they are."""

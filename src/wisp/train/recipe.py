@@ -35,6 +35,7 @@ class ModelConfig:
             (one level for each region, with one codebook for all: wisp.train.routed_networks).
         codeword_bound: how many times as far as the nearest, in squared distance, a codeword may be for its price
             (wisp.train.quantizer); 0: any.
+        noise: the synthesis is given fixed noise to make texture of (wisp.train.noise).
         injection: of a routed model: finer grains enter the synthesis at their own stride. False is an ablation.
         same_contexts: the tables of a group see at most so many earlier groups of its own position, the
             nearest in the order; None: all of them. A table is 64 kB.
@@ -53,6 +54,7 @@ class ModelConfig:
     same_contexts: int | None = None
     injection: bool = True
     codeword_bound: float = 0.0
+    noise: bool = False
 
     def __post_init__(self) -> None:
         runs = [STRIDES[i:j] for i in range(len(STRIDES)) for j in range(i + 1, len(STRIDES) + 1)]
@@ -65,6 +67,8 @@ class ModelConfig:
             raise UsageError(
                 f"expected codeword_bound to be 0, or from 1 with a model that is not routed, found {bound}"
             )
+        if self.noise and self.grain == "routed":
+            raise UsageError("expected no noise with a routed grain, found it; leave it out")
         wanted = 1024 if self.grain == "routed" else 256
         if self.codebook_size != wanted:
             raise UsageError(

@@ -37,4 +37,7 @@ def replace_synthesis(run: Path, folder: Path) -> None:
     card = card.replace(f"Model number {old}.", f"Model number {new}.", 1)
     (folder / "synthesis.onnx").write_bytes(synthesis_onnx(network).SerializeToString())
     (folder / "card.md").write_text(renew_training(card, state), encoding="utf-8")
-    write_config(folder, {**config, "model_number": new})
+    config["model_number"] = new
+    if network.config.noise:
+        config["noise"] = True
+    write_config(folder, config)

@@ -3,7 +3,8 @@
 analysis:  image (1, H, W, 3) uint8, H and W multiples of the coarsest stride
            -> tokens_i (1, G, h, w) uint8 and errors_i (1, G + 1, h, w) float32 for each level i;
            errors hold the squared distance of the latent to the sum of its first 0..G codewords.
-synthesis: tokens_i (1, G, h, w) int32, 256 where not sent -> image (1, H, W, 3) uint8.
+synthesis: tokens_i (1, G, h, w) int32, 256 where not sent -> image (1, H, W, 3) uint8. One with noise takes origin (2,)
+           int64 too: the row and column of the picture at which the tokens begin, multiples of the coarsest stride.
 """
 
 from __future__ import annotations
@@ -121,9 +122,11 @@ def write_analysis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
     return w.model("analysis", [image], outputs)
 
 
-def write_synthesis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
-    """The synthesis network by a writer, layer by layer in the order of the data."""
+def write_synthesis(w: GraphWriter, pyramid: TokenPyramid, noise: bool = True) -> onnx.ModelProto:
+    """The synthesis network by a writer, layer by layer in the order of the data; without `noise` as if it had none."""
     s = pyramid.synthesis
+    noise4 = s.noise4 if noise else None
+    origin = "" if noise4 is None else "origin"
     inputs, entries = [], {}
     absent = w.constant(np.array(pyramid.config.codebook_size, np.int32))
     for i, module in enumerate(pyramid.quantizers):
@@ -146,8 +149,12 @@ def write_synthesis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
         up = w.upsample(h, s.get_submodule(f"up{size}")) if h else ""
         own = w.conv(entries[size], s.get_submodule(f"in{size}")) if size in entries else ""
         h = w.node("Add", up, own) if up and own else up or own
+        if size == pyramid.config.sizes[0] and noise4 is not None:
+            h = w.noise(h, noise4, origin)
         h = w.blocks(h, s.get_submodule(f"blocks{size}"))
-    x = w.head(h, s.head)
+    if origin:
+        inputs.append(helper.make_tensor_value_info(origin, TensorProto.INT64, [2]))
+    x = w.head(h, s.head, origin)
     x = w.node("Mul", w.node("Add", x, w.constant(np.float32(1))), w.constant(np.float32(127.5)))
     x = w.node("Clip", w.node("Round", x), w.constant(np.float32(0)), w.constant(np.float32(255)))
     x = w.node("Transpose", w.node("Cast", x, to=TensorProto.UINT8), perm=[0, 2, 3, 1])
