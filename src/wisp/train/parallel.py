@@ -44,7 +44,7 @@ def follow_first(tensors: Iterable[Tensor]) -> None:
     """Overwrite tensors with those of rank 0."""
     if dist.is_initialized():
         for tensor in tensors:
-            dist.broadcast(tensor, 0)
+            dist.broadcast(tensor.detach(), 0)  # the same memory, and nothing for autograd
 
 
 def seconds_of_first(seconds: float) -> float:
