@@ -78,6 +78,17 @@ def test_the_command_writes_rows_and_keeps_them(
     capsys.readouterr()
     assert main(arguments) == 0
     assert "done" not in capsys.readouterr().err
+    page = (tmp_path / "out" / "summary.md").read_text()
+    assert main([*arguments, "--codecs", "wisp"]) == 0  # the peer's means stay, other rows of wisp's do not
+    again = (tmp_path / "out" / "summary.md").read_text()
+    peers = [line for line in page.splitlines() if line.startswith("| jpeg")]
+    assert peers
+    assert [line for line in again.splitlines() if line.startswith("| jpeg")] == peers
+    assert "wisp_left_out" not in again
+    record = json.loads((tmp_path / "out" / "meta.json").read_text())
+    assert record["kept_codecs"] == ["jpeg_restart", "jpeg_restart_grey"]
+    assert main([*arguments, "--codecs", "wisp", "--size", "600"]) == 0  # another size: nothing is kept
+    assert "jpeg" not in (tmp_path / "out" / "summary.md").read_text()
     assert main([*arguments, "--loss", "100"]) == 1
     assert main([*arguments, "--codecs", "none"]) == 1
 

@@ -207,6 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "commit": code.commit,
             **{k: getattr(options, k) for k in ("size", "mtu", "loss", "draws", "seed", "codecs", "model")},
         }
+        kept = _kept(options.out, settings)
         rows = _resume(options.out, settings)
         done = {row["image_hash"] for row in rows}
         for path in picture_paths(options.images)[: options.pictures]:
@@ -221,15 +222,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"packets: {fault}", file=sys.stderr)
         return 1
     names = [metric.name for metric in panel.metrics]
-    page = summary(rows, names)
+    means = [*picture_means(rows), *kept]
+    page = summary(means, names)
     write_text(options.out / "summary.md", page)
-    means = "".join(row_line(mean) + "\n" for mean in picture_means(rows))
-    write_text(options.out / "means.jsonl", means)
+    write_text(options.out / "means.jsonl", "".join(row_line(mean) + "\n" for mean in means))
     metrics = {metric.name: metric.version for metric in panel.metrics}
-    record = meta("wisp.bench.packets", arguments, code, metrics=metrics, unavailable=panel.unavailable)
+    record = meta(
+        "wisp.bench.packets",
+        arguments,
+        code,
+        metrics=metrics,
+        unavailable=panel.unavailable,
+        kept_codecs=sorted({mean["codec"] for mean in kept}),
+    )
     write_json(options.out / "meta.json", record)
     print(page)
     return 0
+
+
+def _kept(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Means of peers that --codecs does not name, of an earlier run that sent and lost the same; wisp's never."""
+    path, means = folder / "settings.json", folder / "means.jsonl"
+    if not path.is_file() or not means.is_file():
+        return []
+    free = ("codecs", "commit", "model")
+    before = json.loads(path.read_text(encoding="utf-8"))
+    if any(before.get(key) != value for key, value in settings.items() if key not in free):
+        return []
+    named = settings["codecs"].split(",")
+    rows = _read_rows(means)
+    return [row for row in rows if row["codec"] not in named and not row["codec"].startswith("wisp")]
 
 
 def _resume(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
