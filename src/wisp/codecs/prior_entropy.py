@@ -157,14 +157,24 @@ class PriorEntropyModel:
         halo = self.prior.halo(level)
         tokens = np.empty(int(turn.sum()), np.uint8)
         done = 0
-        for rows, columns in _windows(turn, self.strip):
-            top, left = max(0, rows.start - halo), max(0, columns.start - halo)
-            window = (slice(top, rows.stop + halo), slice(left, columns.stop + halo))
-            here = None if context is None else context[:, :, window[0], window[1]]
-            features = self.prior.features(level, known[:, *window], depths[window], here)
+        for rows, runs in _windows(turn, self.strip, 2 * halo):
             mask = np.zeros(turn.shape, bool)
             mask[rows] = turn[rows]
-            chosen = features[turn[window] & _inside(window, rows, features.shape)]
+            across = np.nonzero(turn[rows])[1]
+            chosen: NDArray[np.float32] | None = None
+            for columns in runs:
+                top, left = max(0, rows.start - halo), max(0, columns.start - halo)
+                window = (slice(top, rows.stop + halo), slice(left, columns.stop + halo))
+                here = None if context is None else context[:, :, window[0], window[1]]
+                features = self.prior.features(level, known[:, *window], depths[window], here)
+                core = features[rows.start - top :, columns.start - left :][
+                    : rows.stop - rows.start, : columns.stop - columns.start
+                ]
+                found = core[turn[rows, columns]]
+                if chosen is None:
+                    chosen = np.empty((len(across), found.shape[1]), np.float32)
+                chosen[(across >= columns.start) & (across < columns.stop)] = found
+            assert chosen is not None
             tables = self.tables.logits(pyramid, place, level, mask)
             for first in range(0, len(chosen), CHUNK):
                 part = slice(first, min(first + CHUNK, len(chosen)))
@@ -175,18 +185,18 @@ class PriorEntropyModel:
         return tokens
 
 
-def _windows(turn: NDArray[np.bool_], strip: int) -> list[tuple[slice, slice]]:
-    """Bands of whole rows of a mask (h, w) and the columns in use, so that each has about `strip` positions."""
+def _windows(turn: NDArray[np.bool_], strip: int, gap: int) -> list[tuple[slice, list[slice]]]:
+    """Bands of whole rows of a mask (h, w), of about `strip` positions each, and the runs of columns in use of each.
+
+    Runs are more than `gap` columns apart: with their halos they are then smaller than what lies between them.
+    """
     rows, columns = np.flatnonzero(turn.any(1)), np.flatnonzero(turn.any(0))
-    across = slice(int(columns[0]), int(columns[-1]) + 1)
-    step = max(1, strip // (across.stop - across.start))
-    bands = range(int(rows[0]), int(rows[-1]) + 1, step)
-    spans = [slice(top, min(top + step, int(rows[-1]) + 1)) for top in bands]
-    return [(span, across) for span in spans if turn[span].any()]
-
-
-def _inside(window: tuple[slice, slice], rows: slice, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(h, w) bool: the rows of a window that are not its halo."""
-    number = window[0].start + np.arange(shape[0])
-    inside: NDArray[np.bool_] = ((number >= rows.start) & (number < rows.stop))[:, None].repeat(shape[1], 1)
-    return inside
+    step = max(1, strip // int(columns[-1] + 1 - columns[0]))
+    windows = []
+    for top in range(int(rows[0]), int(rows[-1]) + 1, step):
+        band = slice(top, min(top + step, int(rows[-1]) + 1))
+        used = np.flatnonzero(turn[band].any(0))
+        if len(used):
+            ends = np.split(used, np.flatnonzero(np.diff(used) > gap) + 1)
+            windows.append((band, [slice(int(run[0]), int(run[-1]) + 1) for run in ends]))
+    return windows
