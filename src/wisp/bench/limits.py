@@ -26,7 +26,7 @@ TILE = 216  # pixels along each side, none of them scaled
 GAP = 4
 LINE = 14  # pixels of a label
 SIZES = (2000, 5000, 20000)  # bytes
-QUALITY = 78
+QUALITY = 66
 _PICTURE = re.compile(r"(?P<path>.+):(?P<x>\d{1,5}),(?P<y>\d{1,5}):(?P<what>[^:]+)")
 
 
