@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wisp.bench.packet_codecs import JpegRestart, JpegRestartGrey, blank, codecs_named, conceal
-from wisp.bench.packets import draw_received, main, picture_means, summary
+from wisp.bench.packets import _kept, draw_received, main, picture_means, summary
 from wisp.errors import UsageError
 
 
@@ -87,6 +87,11 @@ def test_the_command_writes_rows_and_keeps_them(
     assert "wisp_left_out" not in again
     record = json.loads((tmp_path / "out" / "meta.json").read_text())
     assert record["kept_codecs"] == ["jpeg_restart", "jpeg_restart_grey"]
+    Image.fromarray(photo_u8[:64]).save(tmp_path / "in" / "b.png")
+    assert not _kept(
+        tmp_path / "out", json.loads((tmp_path / "out" / "settings.json").read_text()), {"a", "b"}
+    )
+    (tmp_path / "in" / "b.png").unlink()
     assert main([*arguments, "--codecs", "wisp", "--size", "600"]) == 0  # another size: nothing is kept
     assert "jpeg" not in (tmp_path / "out" / "summary.md").read_text()
     assert main([*arguments, "--loss", "100"]) == 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,13 @@ import wisp
 from wisp.codecs import codec_for_model, pyramid_networks
 from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import Bundle
+from wisp.train import replace_synthesis
+from wisp.train.export import write_config
 from wisp.train.from_bundle import network_of_bundle
 from wisp.train.networks import TokenPyramid
 from wisp.train.noise import NoiseGate, noise_levels
 from wisp.train.recipe import ModelConfig
-from wisp.train.transforms_onnx import synthesis_onnx
+from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
 from wisp.train.verify import example_picture, verify_bundle
 
 NOISY = replace(tiny_recipe(), model=replace(tiny_recipe().model, noise=True))
@@ -91,6 +94,28 @@ def test_training_may_add_noise_to_a_bundle_without(tiny_model: Path) -> None:
             module.gate.bias.data.zero_()
     with torch.no_grad():
         assert torch.equal(noisy.decode(noisy.encode(x), depth), before)
+
+
+def test_a_renewed_synthesis_has_noise_or_not(
+    tiny_model: Path, noisy_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "bundle"))
+    states = {}
+    for name, recipe in (("plain", tiny_recipe()), ("noisy", NOISY)):
+        network = network_of_bundle(Bundle(tiny_model), recipe.model)
+        progress = {"history": [], "total_step": 1, "minutes": 1.0, "environments": []}
+        states[name] = {"average": network.state_dict(), "recipe": asdict(recipe), "progress": progress}
+    (folder / "analysis.onnx").write_bytes(analysis_onnx(network).SerializeToString())
+    write_config(folder, json.loads((folder / "config.json").read_text()))
+    monkeypatch.setattr(replace_synthesis, "load_checkpoint", lambda run: states[run.name])
+    monkeypatch.setattr(replace_synthesis, "renew_training", lambda card, state: card)
+    picture = example_picture(64, 96)
+    for name, has_noise in (("noisy", True), ("plain", False)):
+        replace_synthesis.replace_synthesis(Path(name), folder)
+        copy = Path(shutil.copytree(folder, tmp_path / name))
+        assert Bundle(copy).config.noise is has_noise
+        data = wisp.compress(picture, size=600, model=copy)
+        assert wisp.decompress(data, model=copy).size == (96, 64)
 
 
 def test_training_moves_the_origin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 import wisp
 from wisp.bench.prior_reference import ReferenceRunner
-from wisp.codecs import TokenPyramidCodec, codec_for_model
+from wisp.codecs import TokenPyramidCodec, codec_for_model, prior_entropy
 from wisp.codecs.masked_prior import MaskedPrior
-from wisp.codecs.prior_entropy import PriorEntropyModel
+from wisp.codecs.prior_entropy import PriorEntropyModel, _windows
 from wisp.container import PRIOR_VERSION, pack_file, pack_header, read_header, token_check, unpack_file
 from wisp.errors import BudgetError, ModelMismatch, UsageError
 from wisp.runtime import CONFIG_NAME, PRIOR_NAME, Bundle
@@ -106,6 +106,28 @@ def test_strips_with_halos_give_the_same_payload(prior_model: Path) -> None:
     pyramid = random_pyramid(4, 5, 9)
     in_strips = PriorEntropyModel(model.tables, model.prior, strip=30)
     assert in_strips.write(pyramid).data == model.write(pyramid).data
+
+
+def test_columns_between_regions_in_use_change_nothing(prior_model: Path) -> None:
+    model = codec_for_model(prior_model, 1).prior_model
+    assert model is not None
+    depths = np.ones((3, 40), np.uint8)
+    depths[0, 2], depths[1, 30:32], depths[2, 17] = 12, 12, 9
+    pyramid = replace(random_pyramid(3, 40, 11), grain_map=depths).cut_to_map()
+    for level, place in ((1, 4), (2, 8)):
+        bands = _windows(pyramid.sent(place, level), 1 << 15, 2 * model.prior.halo(level))
+        assert max(len(runs) for _, runs in bands) == 3
+    payload = model.write(pyramid)
+    for strip in (30, 500):
+        assert PriorEntropyModel(model.tables, model.prior, strip=strip).write(pyramid).data == payload.data
+    assert model.read(payload.data + b"\0\0", pyramid.shape)[0] == pyramid
+    with pytest.MonkeyPatch.context() as patch:  # whole rows at once, as if nothing lay between
+        patch.setattr(
+            prior_entropy,
+            "_windows",
+            lambda turn, strip, gap: [(slice(0, len(turn)), [slice(0, turn.shape[1])])],
+        )
+        assert model.write(pyramid).data == payload.data
 
 
 def test_the_payload_is_as_long_as_the_ideal(prior_model: Path) -> None:

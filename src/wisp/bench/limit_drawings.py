@@ -1,4 +1,4 @@
-"""Two pictures that are no photographs, drawn here so that anybody has the same: a page of text and a chart."""
+"""Two pictures that are no photographs, drawn here so that no file is needed: a page of text and a chart."""
 
 from __future__ import annotations
 

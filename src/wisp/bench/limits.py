@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 import wisp
 from wisp.bench.limit_drawings import chart, text_page
 from wisp.bench.pictures import read_picture
+from wisp.bench.provenance import require_place
 from wisp.errors import UsageError, WispError
 
 TILE = 216  # pixels along each side, none of them scaled
@@ -100,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError(f"--out: expected a name that ends in .webp or .png, found {options.out}")
         if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", options.sizes):
             raise UsageError(f"--sizes: expected bytes with commas between, found {options.sizes!r}")
+        require_place(options.out.parent)
         subjects = [parse_subject(text) for text in options.picture]
         subjects += [Subject(text_page(), (10, 96), "text"), Subject(chart(), (330, 60), "a chart")]
         sizes = [int(size) for size in options.sizes.split(",")]

@@ -207,10 +207,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             "commit": code.commit,
             **{k: getattr(options, k) for k in ("size", "mtu", "loss", "draws", "seed", "codecs", "model")},
         }
-        kept = _kept(options.out, settings)
+        paths = picture_paths(options.images)[: options.pictures]
+        kept = _kept(options.out, settings, {path.stem for path in paths})
         rows = _resume(options.out, settings)
+        if not kept and not rows:  # or a later run would take them for those of its own settings
+            (options.out / "means.jsonl").unlink(missing_ok=True)
         done = {row["image_hash"] for row in rows}
-        for path in picture_paths(options.images)[: options.pictures]:
+        for path in paths:
             image = read_picture(path)
             if picture_hash(image) in done:
                 continue
@@ -240,8 +243,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _kept(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Means of peers that --codecs does not name, of an earlier run that sent and lost the same; wisp's never."""
+def _kept(folder: Path, settings: dict[str, Any], images: set[str]) -> list[dict[str, Any]]:
+    """Means of peers that --codecs does not name, of an earlier run that sent and lost the same; wisp's never.
+
+    Only of a run on the same pictures, by name.
+    """
     path, means = folder / "settings.json", folder / "means.jsonl"
     if not path.is_file() or not means.is_file():
         return []
@@ -251,6 +257,8 @@ def _kept(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     named = settings["codecs"].split(",")
     rows = _read_rows(means)
+    if {row["image"] for row in rows} != images:
+        return []
     return [row for row in rows if row["codec"] not in named and not row["codec"].startswith("wisp")]
 
 

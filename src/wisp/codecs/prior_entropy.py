@@ -188,7 +188,7 @@ class PriorEntropyModel:
 def _windows(turn: NDArray[np.bool_], strip: int, gap: int) -> list[tuple[slice, list[slice]]]:
     """Bands of whole rows of a mask (h, w), of about `strip` positions each, and the runs of columns in use of each.
 
-    Runs are more than `gap` columns apart: with their halos they are then smaller than what lies between them.
+    Runs are more than `gap` columns apart, two halos, so that windows around them do not overlap.
     """
     rows, columns = np.flatnonzero(turn.any(1)), np.flatnonzero(turn.any(0))
     step = max(1, strip // int(columns[-1] + 1 - columns[0]))

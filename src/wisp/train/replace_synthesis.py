@@ -1,8 +1,8 @@
 """A better synthesis for a model: its tokens, tables and prior stay as they are.
 
 docs/format.md, section 9: tokens are the contract. A released model's new synthesis takes a new model number, the
-recipe's; files of tokens alone differ in that number only. The checkpoint must therefore have exactly the bundle's
-analysis network and codebooks, down to the bytes of the exported file.
+recipe's (that it is another is not checked); files of tokens alone differ in that number only. The checkpoint must
+therefore have exactly the bundle's analysis network and codebooks, down to the bytes of the exported file.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ def replace_synthesis(run: Path, folder: Path) -> None:
     card = bundle.verified("card.md").read_text(encoding="utf-8")
     config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
     old, new = config["model_number"], state["recipe"]["model_number"]
-    card = card.replace(f"Model number {old}.", f"Model number {new}.", 1)
-    (folder / "synthesis.onnx").write_bytes(synthesis_onnx(network).SerializeToString())
-    (folder / "card.md").write_text(renew_training(card, state), encoding="utf-8")
+    card = renew_training(card.replace(f"Model number {old}.", f"Model number {new}.", 1), state)
+    graph = synthesis_onnx(network).SerializeToString()
+    (folder / "synthesis.onnx").write_bytes(graph)
+    (folder / "card.md").write_text(card, encoding="utf-8")
     config["model_number"] = new
+    config.pop("noise", None)
     if network.config.noise:
         config["noise"] = True
     write_config(folder, config)
