@@ -97,7 +97,7 @@ def test_training_may_add_noise_to_a_bundle_without(tiny_model: Path) -> None:
 
 
 def test_a_renewed_synthesis_has_noise_or_not(
-    tiny_model: Path, noisy_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(shutil.copytree(tiny_model, tmp_path / "bundle"))
     states = {}
@@ -118,7 +118,7 @@ def test_a_renewed_synthesis_has_noise_or_not(
         assert wisp.decompress(data, model=copy).size == (96, 64)
 
 
-def test_training_moves_the_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_moves_the_origin() -> None:
     gate = NoiseGate(4, 4)
     gate.start()
     x = torch.ones(1, 4, 40, 40)

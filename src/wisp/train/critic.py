@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 WIDTH = 64
-FIRST_TAP = 1  # the finest map is of three pixels, and a head on it dearer than the synthesis
+FIRST_TAP = 2  # finer feature maps than this are of a few pixels, and cheap to fool
 
 
 class _Head(nn.Module):
@@ -39,7 +39,7 @@ class _Head(nn.Module):
 
 
 class Critic(nn.Module):
-    """Logits at every position of all feature maps but the finest; above zero means a photograph.
+    """Logits at every position of the coarser feature maps; above zero means a photograph.
 
     Args:
         taps: channels of each feature map, fine to coarse.
