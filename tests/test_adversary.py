@@ -62,10 +62,31 @@ def test_the_verdict_depends_on_what_was_sent(weights: Path) -> None:
     assert not torch.allclose(verdicts[0][0], verdicts[1][0])
 
 
-def test_a_critic_learns_to_tell_and_a_synthesis_to_please(weights: Path) -> None:
+def test_pixels_have_half_of_the_verdict(weights: Path) -> None:
+    features = FeatureLoss(weights)
+    critic = Critic(features.channels, 24, pixels=True).eval()
+    x = torch.rand(4, 3, 64, 64)
+    compared = features.compare(x, x)
+    condition = condition_of(_sent(), 8, compared.shift)
+    verdicts = critic(compared.wanted, condition, compared.pictures[0])
+    assert len(verdicts) == 8
+    assert torch.equal(verdicts[4], verdicts[7])
+    noisy = critic(compared.wanted, condition, torch.rand_like(compared.pictures[0]))
+    assert torch.equal(verdicts[3], noisy[3])
+    assert not torch.allclose(verdicts[4], noisy[4])
+
+
+def test_a_critic_of_pixels_without_a_critic_is_refused() -> None:
+    with pytest.raises(UsageError, match="adversarial_weight"):
+        StageConfig("sharp", 1.0, feature_weight=1.0, pixel_critic=True)
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_a_critic_learns_to_tell_and_a_synthesis_to_please(weights: Path, pixels: bool) -> None:
     torch.manual_seed(0)
     features = FeatureLoss(weights)
-    adversary = Adversary(CONFIG.strides[-1], sum(CONFIG.latent_channels), features, torch.device("cpu"))
+    channels = sum(CONFIG.latent_channels)
+    adversary = Adversary(CONFIG.strides[-1], channels, features, torch.device("cpu"), pixels)
     sent = _sent()
     x = torch.rand(4, 3, 64, 64) * 2 - 1
     smooth = torch.nn.functional.avg_pool2d(x, 5, 1, 2)

@@ -253,3 +253,12 @@ def test_a_synthesis_in_eight_bits(tiny_model: Path, tmp_path: Path, photo_u8: n
     assert 0 < np.abs(ours - theirs).mean() < 1.5
     with pytest.raises(ModelMismatch, match="half precision"):
         shrink_synthesis(folder)
+
+
+def test_a_latent_recipe_with_a_critic_of_pixels_is_refused(tmp_path: Path) -> None:
+    text = (RECIPES / "vae_gan.toml").read_text(encoding="utf-8")
+    path = tmp_path / "vae_gan.toml"
+    changed = text.replace("adversarial_weight = 0.1", "adversarial_weight = 0.1\npixel_critic = true")
+    path.write_text(changed, encoding="utf-8")
+    with pytest.raises(UsageError, match="pixel_critic"):
+        load_recipe(path)

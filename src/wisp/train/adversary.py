@@ -15,18 +15,21 @@ from wisp.train.feature_loss import Compared, FeatureLoss
 
 LEARNING_RATE = 4e-4
 BETAS = (0.0, 0.99)
+_Judged = tuple[Sequence[Tensor], Tensor, Tensor]  # features, what was sent, pixels
 
 
 class Adversary:
     """Tells photographs from syntheses of the same tokens, and learns a step after each step of the synthesis."""
 
-    def __init__(self, stride: int, channels: int, features: FeatureLoss, device: torch.device) -> None:
-        """Of latents of so many channels in all, the finest with so many pixels a position."""
+    def __init__(
+        self, stride: int, channels: int, features: FeatureLoss, device: torch.device, pixels: bool = False
+    ) -> None:
+        """Of latents of so many channels in all, the finest with so many pixels a position; `pixels` as Critic."""
         self.stride = stride
-        self.critic = Critic(features.channels, channels).to(device)
+        self.critic = Critic(features.channels, channels, pixels).to(device)
         parallel.follow_first(self.critic.parameters())
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=LEARNING_RATE, betas=BETAS)
-        self._seen: tuple[Sequence[Tensor], Tensor, Sequence[Tensor], Tensor] | None = None
+        self._seen: tuple[_Judged, _Judged] | None = None
 
     def doubt(
         self,
@@ -39,23 +42,23 @@ class Adversary:
         Args:
             compared: features of photographs and syntheses; kept for `step`.
             sent: as wisp.train.critic.condition_of.
-            drawn: features of syntheses of which there are no photographs, and what was sent of those.
+            drawn: features of syntheses of which there are no photographs, and what was sent of those; not for a
+                critic of pixels.
         """
         condition = condition_of(sent, self.stride, compared.shift)
         made, of = compared.found, condition
         if drawn is not None:
             made = tuple(torch.cat(pair) for pair in zip(made, drawn[0], strict=True))
             of = torch.cat([of, condition_of(drawn[1], self.stride, compared.shift)])
-        self._seen = compared.wanted, condition, made, of
-        return -torch.stack([logits.mean() for logits in self.critic(made, of)]).mean()
+        x, x_hat = compared.pictures
+        self._seen = (compared.wanted, condition, x), (tuple(f.detach() for f in made), of, x_hat.detach())
+        return -torch.stack([logits.mean() for logits in self.critic(made, of, x_hat)]).mean()
 
     def step(self) -> dict[str, float]:
         """One step of the critic on what `doubt` saw last, if anything; its hinge loss (Lim and Ye 2017) by name."""
         if self._seen is None:
             return {}
-        wanted, condition, found, of = self._seen
-        real = self.critic(wanted, condition)
-        made = self.critic([f.detach() for f in found], of)
+        real, made = (self.critic(*judged) for judged in self._seen)
         loss = torch.stack(
             [F.relu(1 - r).mean() + F.relu(1 + m).mean() for r, m in zip(real, made, strict=True)]
         ).mean()

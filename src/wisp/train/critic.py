@@ -4,6 +4,9 @@ It looks at feature maps of a frozen classifier, as Projected GAN does (Sauer et
 examples and little arithmetic; and it compares them with the codewords that were sent by an inner product, as the
 projection discriminator does (Miyato and Koyama 2018, section 3). Being conditioned on the tokens (Muckley et al.
 2023, MS-ILLM) leaves the synthesis no gain from a likely picture that is not this one.
+
+A classifier forgets the finest texture, so a stage may ask for a head on the pixels themselves as well (PatchGAN:
+Isola et al. 2017, section 3.2.2), which then has half of the verdict.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 WIDTH = 64
 FIRST_TAP = 2  # finer feature maps than this are of a few pixels, and cheap to fool
+FIRST_TAP_WITH_PIXELS = 1
+PIXEL_WIDTHS = (48, 96)
 
 
 class _Head(nn.Module):
@@ -38,21 +43,56 @@ class _Head(nn.Module):
         return logits
 
 
+class _PixelHead(nn.Module):
+    """Pixels (B, 3, H, W) in -1..1 and condition (B, C, h, w) -> logits (B, H/4, W/4), each of 18 pixels squared."""
+
+    def __init__(self, condition: int) -> None:
+        super().__init__()
+        narrow, wide = PIXEL_WIDTHS
+        self.a = spectral_norm(nn.Conv2d(3, narrow, 4, stride=2, padding=1))
+        self.b = spectral_norm(nn.Conv2d(narrow, wide, 4, stride=2, padding=1))
+        self.c = spectral_norm(nn.Conv2d(wide, wide, 3, padding=1))
+        self.judge = spectral_norm(nn.Conv2d(wide, 1, 1))
+        self.expect = spectral_norm(nn.Conv2d(condition, wide, 1))
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        # gains against the spectral norm, which leaves the contrast of pixels a small part of a logit
+        h = F.leaky_relu(self.a(4 * x), 0.2)
+        h = F.leaky_relu(self.b(2 * h), 0.2)
+        h = F.leaky_relu(self.c(2 * h), 0.2)
+        expected = self.expect(F.adaptive_avg_pool2d(condition, (h.shape[2], h.shape[3])))
+        logits: Tensor = 2 * self.judge(h)[:, 0] + (h * expected).sum(1) / h.shape[1] ** 0.5
+        return logits
+
+
 class Critic(nn.Module):
     """Logits at every position of the coarser feature maps; above zero means a photograph.
 
     Args:
         taps: channels of each feature map, fine to coarse.
         condition: channels of what was sent.
+        pixels: look at pixels too, and at a finer feature map.
     """
 
-    def __init__(self, taps: Sequence[int], condition: int) -> None:
+    def __init__(self, taps: Sequence[int], condition: int, pixels: bool = False) -> None:
         super().__init__()
-        self.heads = nn.ModuleList(_Head(channels, condition) for channels in taps[FIRST_TAP:])
+        self.first = FIRST_TAP_WITH_PIXELS if pixels else FIRST_TAP
+        self.heads = nn.ModuleList(_Head(channels, condition) for channels in taps[self.first :])
+        self.pixels = _PixelHead(condition) if pixels else None
 
-    def forward(self, features: Sequence[Tensor], condition: Tensor) -> list[Tensor]:
-        """Feature maps fine to coarse, condition (B, C, h, w) of the same area -> logits (B, h, w) of each head."""
-        return [head(f, condition) for head, f in zip(self.heads, features[FIRST_TAP:], strict=True)]
+    def forward(self, features: Sequence[Tensor], condition: Tensor, x: Tensor | None = None) -> list[Tensor]:
+        """Logits (B, h, w) of each head; those of pixels as often as all others, so that they are half of a mean.
+
+        Args:
+            features: maps (B, C, h, w), fine to coarse.
+            condition: (B, C, h, w) of the same area.
+            x: (B, 3, H, W) of the same area, for a critic of pixels.
+        """
+        logits = [head(f, condition) for head, f in zip(self.heads, features[self.first :], strict=True)]
+        if self.pixels is None:
+            return logits
+        assert x is not None
+        return [*logits, *[self.pixels(x.float(), condition)] * len(logits)]
 
 
 def condition_of(sent: Sequence[Tensor], stride: int, shift: tuple[int, int]) -> Tensor:

@@ -46,12 +46,14 @@ class Compared:
         wanted, found: unit-length feature maps (B, C, h, w) of x and of x_hat, fine to coarse; the latter have
             gradients.
         shift: (rows, columns) in pixels, cut off at the top and at the left before the network looked.
+        pictures: what it looked at, (B, 3, H, W): of x, and of x_hat with gradients.
     """
 
     distances: Tensor
     wanted: tuple[Tensor, ...]
     found: tuple[Tensor, ...]
     shift: tuple[int, int]
+    pictures: tuple[Tensor, Tensor]
 
 
 class FeatureLoss(nn.Module):
@@ -116,7 +118,8 @@ class FeatureLoss(nn.Module):
         total = x.new_zeros(len(x))
         for u, v in zip(wanted, found, strict=True):
             total = total + (u - v).square().sum(1).mean((1, 2))
-        return Compared(total / len(wanted), wanted, found, (dy, dx))
+        pictures = x[..., dy:, dx:], x_hat[..., dy:, dx:]
+        return Compared(total / len(wanted), wanted, found, (dy, dx), pictures)
 
     def look(self, x: Tensor, shift: tuple[int, int]) -> tuple[Tensor, ...]:
         """Unit-length feature maps of x, cut by `shift` first, fine to coarse."""

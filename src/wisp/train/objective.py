@@ -54,7 +54,9 @@ class Objective:
             self.fine_features = channels_last(FeatureLoss(weights, "vgg19_relu3_4").to(device))
         if any(s.adversarial_weight for s in stages):
             config = recipe.model
-            self.adversary = Adversary(config.strides[-1], sum(config.latent_channels), self.features, device)
+            pixels = any(s.pixel_critic for s in stages)
+            channels = sum(config.latent_channels)
+            self.adversary = Adversary(config.strides[-1], channels, self.features, device, pixels)
 
     def companions(self) -> dict[str, RateTraining | Adversary]:
         """What learns beside the model, by its name in a checkpoint."""

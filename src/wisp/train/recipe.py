@@ -164,6 +164,7 @@ class StageConfig:
         quantized: False trains the transforms alone, for the first minutes: what a group can set is sent as it is
             or not at all, which is the whole level for residual codewords and a slice of channels for product ones.
         frozen_tokens: train the synthesis transform only, on unchanged tokens.
+        pixel_critic: half of the critic's verdict is on pixels; of all stages with a critic, if of one.
         codeword_price: what a bit costs when a codeword is chosen, in shares of the usual squared distance
             (wisp.train.quantizer); the handicaps stay when a later stage has no price.
     """
@@ -181,6 +182,7 @@ class StageConfig:
     commitment_weight: float = 0.25
     rate_weight: float = 0.0
     adversarial_weight: float = 0.0
+    pixel_critic: bool = False
     codeword_price: float = 0.0
     quantized: bool = True
     frozen_tokens: bool = False
@@ -190,6 +192,11 @@ class StageConfig:
             raise UsageError(
                 f"stage {self.name}: expected a feature_weight beside an adversarial_weight, found none; "
                 "the critic looks at the features of that loss"
+            )
+        if self.pixel_critic and not self.adversarial_weight:
+            raise UsageError(
+                f"stage {self.name}: expected an adversarial_weight beside pixel_critic, found none; "
+                "give one or leave pixel_critic out"
             )
 
 
@@ -264,6 +271,8 @@ def load_recipe(path: Path) -> AnyRecipe:
         raise UsageError(
             f"{path}: expected [[stage]] tables whose shares sum to 1, found {[s.share for s in stages]}"
         )
+    if codec is not None and any(s.pixel_critic for s in stages):
+        raise UsageError(f"{path}: expected no pixel_critic with codec {codec!r}, found it; leave it out")
     kind: type[Any] = Recipe if codec is None else LatentRecipe
     recipe: AnyRecipe = _build(kind, {**table, "model": model, "data": data, "stages": stages}, str(path))
     return recipe
