@@ -67,16 +67,16 @@ def test_random_maps_vary() -> None:
 
 @pytest.mark.parametrize("index", [0, 3, 16, 17])
 def test_ways_agree(codec: TokenPyramidCodec, index: int) -> None:
-    trials, _ = try_map(random_map(index, 5, STRIDES, GROUPS), all_ways(codec, strip=8))
-    assert [trial.way for trial in trials] == ["onnxruntime_1", "onnxruntime_2", "strips", "numpy"]
+    trials, _ = try_map(random_map(index, 5, STRIDES, GROUPS), all_ways(codec, window=8))
+    assert [trial.way for trial in trials] == ["onnxruntime_1", "onnxruntime_2", "windows", "numpy"]
     assert all(trial.is_exact for trial in trials)
     assert differences(trials) == []
 
 
-def test_strips_are_many(codec: TokenPyramidCodec) -> None:
-    trials, _ = try_map(random_map(39, 0, STRIDES, GROUPS), all_ways(codec, strip=8))
+def test_windows_are_many(codec: TokenPyramidCodec) -> None:
+    trials, _ = try_map(random_map(39, 0, STRIDES, GROUPS), all_ways(codec, window=8))
     runs = {trial.way: trial.num_runs for trial in trials}
-    assert runs["strips"] > 3 * runs["onnxruntime_1"]
+    assert runs["windows"] > 3 * runs["onnxruntime_1"]
 
 
 class WrongPrior(WatchedPrior):
@@ -160,7 +160,7 @@ def test_the_command(
     record = json.loads((out / "cells.json").read_text())
     assert {(cell["kind"], cell["way"]) for cell in record["cells"]} >= {
         ("pictures at 0.1 bpp", "numpy"),
-        ("pictures at 0.1 bpp", "strips"),
+        ("pictures at 0.1 bpp", "windows"),
     }
     assert all(cell["same_tokens"] == cell["num_maps"] for cell in record["cells"])
     assert record["differences"] == []
@@ -177,7 +177,7 @@ def test_pictures_too_large_for_numpy_are_said(prior_model: Path, tmp_path: Path
     out = tmp_path / "out"
     assert exactness.main(order(prior_model, "--out", out, "--numpy-regions", 1)) == 0
     ways = {(cell["kind"], cell["way"]) for cell in json.loads((out / "cells.json").read_text())["cells"]}
-    assert ("random, up to 9 regions", "strips") in ways
+    assert ("random, up to 9 regions", "windows") in ways
     assert ("random, up to 9 regions", "numpy") not in ways
     assert "no float; 0 of the 4 maps" in (out / "summary.md").read_text()
 

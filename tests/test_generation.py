@@ -97,7 +97,7 @@ def test_a_deeper_fill_goes_on_from_a_shallower_one(prior_model: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"temperature": 0.6, "top_p": 0.8}])
-def test_threads_runners_and_strips_give_the_same_tokens(prior_model: Path, options: dict[str, Any]) -> None:
+def test_threads_runners_and_windows_give_the_same_tokens(prior_model: Path, options: dict[str, Any]) -> None:
     pyramid, wanted = uneven(), make_generation(9, depth=12, **options)
     model = entropy_model(prior_model)
     bundle = Bundle(prior_model)
@@ -105,8 +105,8 @@ def test_threads_runners_and_strips_give_the_same_tokens(prior_model: Path, opti
     one = generate(model, pyramid, wanted).pyramid
     assert generate(entropy_model(prior_model, 2), pyramid, wanted).pyramid == one
     assert generate(PriorEntropyModel(model.tables, slow), pyramid, wanted).pyramid == one
-    in_strips = PriorEntropyModel(model.tables, model.prior, strip=30)
-    assert generate(in_strips, pyramid, wanted).pyramid == one
+    in_windows = PriorEntropyModel(model.tables, model.prior, window=30)
+    assert generate(in_windows, pyramid, wanted).pyramid == one
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ import wisp
 from wisp.bench.prior_reference import ReferenceRunner
 from wisp.codecs import TokenPyramidCodec, codec_for_model, prior_entropy
 from wisp.codecs.masked_prior import MaskedPrior
-from wisp.codecs.prior_entropy import PriorEntropyModel, _windows
+from wisp.codecs.prior_entropy import WINDOW, PriorEntropyModel
+from wisp.codecs.prior_windows import Band, bands_of, chosen_features
 from wisp.container import PRIOR_VERSION, pack_file, pack_header, read_header, token_check, unpack_file
 from wisp.errors import BudgetError, ModelMismatch, UsageError
 from wisp.runtime import CONFIG_NAME, PRIOR_NAME, Bundle
@@ -100,12 +101,12 @@ def test_the_reference_runner_reads_the_runtimes_file(prior_model: Path) -> None
     assert slow.read(payload.data + b"\0\0", pyramid.shape)[0] == pyramid
 
 
-def test_strips_with_halos_give_the_same_payload(prior_model: Path) -> None:
+def test_windows_with_halos_give_the_same_payload(prior_model: Path) -> None:
     model = codec_for_model(prior_model, 1).prior_model
     assert model is not None
     pyramid = random_pyramid(4, 5, 9)
-    in_strips = PriorEntropyModel(model.tables, model.prior, strip=30)
-    assert in_strips.write(pyramid).data == model.write(pyramid).data
+    in_windows = PriorEntropyModel(model.tables, model.prior, window=30)
+    assert in_windows.write(pyramid).data == model.write(pyramid).data
 
 
 def test_columns_between_regions_in_use_change_nothing(prior_model: Path) -> None:
@@ -115,19 +116,39 @@ def test_columns_between_regions_in_use_change_nothing(prior_model: Path) -> Non
     depths[0, 2], depths[1, 30:32], depths[2, 17] = 12, 12, 9
     pyramid = replace(random_pyramid(3, 40, 11), grain_map=depths).cut_to_map()
     for level, place in ((1, 4), (2, 8)):
-        bands = _windows(pyramid.sent(place, level), 1 << 15, 2 * model.prior.halo(level))
-        assert max(len(runs) for _, runs in bands) == 3
+        bands = list(bands_of(pyramid.sent(place, level), WINDOW, model.prior.halo(level)))
+        assert max(len(band.pieces) for band in bands) == 3
     payload = model.write(pyramid)
-    for strip in (30, 500):
-        assert PriorEntropyModel(model.tables, model.prior, strip=strip).write(pyramid).data == payload.data
+    for window, threads in ((30, 1), (500, 2), (WINDOW, 3)):
+        other = PriorEntropyModel(model.tables, model.prior, window, threads)
+        assert other.write(pyramid).data == payload.data
     assert model.read(payload.data + b"\0\0", pyramid.shape)[0] == pyramid
     with pytest.MonkeyPatch.context() as patch:  # whole rows at once, as if nothing lay between
-        patch.setattr(
-            prior_entropy,
-            "_windows",
-            lambda turn, strip, gap: [(slice(0, len(turn)), [slice(0, turn.shape[1])])],
-        )
+        whole = [Band(slice(0, side), ((slice(0, side), slice(0, 40 * side // 3)),)) for side in (3, 6, 12)]
+        shapes = {band.rows.stop: band for band in whole}
+        patch.setattr(prior_entropy, "bands_of", lambda turn, *_: [shapes[len(turn)]])
         assert model.write(pyramid).data == payload.data
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(0, 12), st.integers(1, 4), st.floats(0.001, 1)
+)
+@settings(deadline=None)
+def test_pieces_hold_what_is_wanted_once(
+    seed: int, window: int, halo: int, threads: int, share: float
+) -> None:
+    random = np.random.default_rng(seed)
+    height, width = random.integers(1, 60, 2)
+    turn = random.random((height, width)) < share
+    turn[random.integers(height), random.integers(width)] = True
+    positions = np.arange(height * width, dtype=np.float32).reshape(height, width, 1)
+    bands = list(bands_of(turn, window, halo, threads))
+    found = [chosen_features(turn, b, halo, lambda y, x: positions[y, x], threads) for b in bands]
+    assert np.array_equal(np.concatenate(found)[:, 0], np.flatnonzero(turn))
+    for band in bands:
+        for rows, columns in band.pieces:
+            assert (rows.stop - rows.start) * (columns.stop - columns.start) <= max(window, 1)
+            assert turn[rows, columns].any()
 
 
 def test_the_payload_is_as_long_as_the_ideal(prior_model: Path) -> None:

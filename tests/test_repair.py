@@ -134,7 +134,7 @@ def test_what_was_received_stays(prior_model: Path, rows: int, columns: int, see
     assert all(np.array_equal(a, b) for a, b in zip(before, pyramid.planes, strict=True))
 
 
-def test_threads_runners_and_strips_give_the_same_tokens(prior_model: Path) -> None:
+def test_threads_runners_and_windows_give_the_same_tokens(prior_model: Path) -> None:
     pyramid, received = damaged(6, 9, 3)
     model, books = parts_of(prior_model)
     one = PriorRepair(model, books).fill(pyramid, received)
@@ -142,8 +142,8 @@ def test_threads_runners_and_strips_give_the_same_tokens(prior_model: Path) -> N
     slow = MaskedPrior(bundle.prior_parts, ReferenceRunner, bundle.config.strides, bundle.config.groups)
     assert PriorRepair(*parts_of(prior_model, 2)).fill(pyramid, received) == one
     assert PriorRepair(PriorEntropyModel(model.tables, slow), books).fill(pyramid, received) == one
-    strips = PriorEntropyModel(model.tables, model.prior, strip=20)
-    assert PriorRepair(strips, books).fill(pyramid, received) == one
+    windows = PriorEntropyModel(model.tables, model.prior, window=20)
+    assert PriorRepair(windows, books).fill(pyramid, received) == one
 
 
 def test_a_prior_that_computes_otherwise_is_refused(prior_model: Path) -> None:

@@ -54,7 +54,7 @@ def try_all(
     Returns:
         the trials; for each random map its line of the digest; for each picture that was left out, why.
     """
-    ways = all_ways(codec, options.strip)
+    ways = all_ways(codec, options.window)
     trials: list[Trial] = []
     lines: dict[str, str] = {}
     skipped: dict[str, str] = {}
@@ -149,8 +149,8 @@ def check_options(options: argparse.Namespace) -> None:
         raise UsageError("expected --out, --digest, or two files to --compare, found none of them")
     if options.images is not None and options.out is None:
         raise UsageError("--images: expected with --out alone; a digest is of random maps")
-    if options.maps < 1 or options.threads < 1 or options.strip < 1:
-        raise UsageError("expected --maps, --threads and --strip of at least 1, found less")
+    if options.maps < 1 or options.threads < 1 or options.window < 1:
+        raise UsageError("expected --maps, --threads and --window of at least 1, found less")
     if (options.runner == "wasm") != (options.wasm is not None):
         raise UsageError("expected --wasm FOLDER with --runner wasm, and with no other runner")
     if options.out is not None:
@@ -172,7 +172,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=0, help="of the random maps")
     made.add_argument("--model", help="a registered model or a bundle's folder; the default model otherwise")
     made.add_argument("--bpp", type=float, nargs="+", default=[0.02, 0.1], help="rates of the pictures")
-    made.add_argument("--strip", type=int, default=16, help="positions of a strip")
+    made.add_argument("--window", type=int, default=16, help="positions of a window")
     made.add_argument(
         "--numpy-regions", type=int, default=400, help="the largest map, in regions, that numpy runs"
     )
@@ -236,7 +236,7 @@ def _measure(
     )
     comparisons = compare_all([first, *others])
     found = _differences(trials, comparisons)
-    page = summary(trials, options.strip, first, comparisons, found)
+    page = summary(trials, options.window, first, comparisons, found)
     record = {"cells": cells(trials), "environments": [asdict(c) for c in comparisons], "differences": found}
     write_json(options.out / "cells.json", record)
     write_json(options.out / "digest.json", asdict(first))

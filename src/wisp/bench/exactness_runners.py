@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wisp.bench.wasm_runner import WasmProcess
 from wisp.codecs import TokenPyramidCodec
 from wisp.codecs.masked_prior import LOGIT_LIMIT, MaskedPrior, Runner
-from wisp.codecs.prior_entropy import STRIP, PriorEntropyModel
+from wisp.codecs.prior_entropy import WINDOW, PriorEntropyModel
 from wisp.errors import UsageError
 from wisp.runtime.sessions import Network
 
@@ -89,7 +89,8 @@ def make_way(
     codec: TokenPyramidCodec,
     make_runner: MakeRunner,
     kind: type[WatchedPrior] = WatchedPrior,
-    strip: int = STRIP,
+    window: int = WINDOW,
+    threads: int = 1,
 ) -> Way:
     """A way whose golden hashes agree.
 
@@ -103,16 +104,16 @@ def make_way(
     prior = kind(codec.bundle.prior_parts, make_runner, config.strides, config.groups)
     for level in range(len(config.groups)):
         prior.check(level)
-    return Way(name, PriorEntropyModel(codec.entropy_model, prior, strip), prior)
+    return Way(name, PriorEntropyModel(codec.entropy_model, prior, window, threads), prior)
 
 
-def onnxruntime_way(name: str, codec: TokenPyramidCodec, threads: int, strip: int = STRIP) -> Way:
-    """onnxruntime with so many threads in every graph."""
+def onnxruntime_way(name: str, codec: TokenPyramidCodec, threads: int, window: int = WINDOW) -> Way:
+    """onnxruntime with so many threads in every graph, and as many graphs at once."""
 
     def make(name: str, graph: bytes) -> Runner:
-        return Network(codec.bundle.folder / name, threads, graph)
+        return Network(codec.bundle.folder / name, threads, graph, name.startswith("step_"))
 
-    return make_way(name, codec, make, strip=strip)
+    return make_way(name, codec, make, window=window, threads=threads)
 
 
 def numpy_way(codec: TokenPyramidCodec) -> Way:
@@ -133,12 +134,12 @@ def wasm_way(codec: TokenPyramidCodec, process: WasmProcess) -> Way:
     return make_way("wasm", codec, process.make)
 
 
-def all_ways(codec: TokenPyramidCodec, strip: int) -> list[Way]:
+def all_ways(codec: TokenPyramidCodec, window: int) -> list[Way]:
     """Those of one machine; the first is what wisp does, the others are held against it."""
     return [
         onnxruntime_way("onnxruntime_1", codec, 1),
         onnxruntime_way("onnxruntime_2", codec, 2),
-        onnxruntime_way("strips", codec, 1, strip),
+        onnxruntime_way("windows", codec, 1, window),
         numpy_way(codec),
     ]
 

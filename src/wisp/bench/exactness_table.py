@@ -78,7 +78,7 @@ def verdict(found: Sequence[str]) -> list[str]:
 
 def summary(
     trials: Sequence[Trial],
-    strip: int,
+    window: int,
     first: Digest,
     comparisons: Sequence[Comparison],
     found: Sequence[str],
@@ -90,8 +90,9 @@ def summary(
     lines += [
         f"{len(names)} maps of tokens. Each way writes the payload, which is held against that of the first way; "
         "then it reads the first way's payload, and the first way the last one's. onnxruntime_1, onnxruntime_2: "
-        f"so many threads. strips: the networks see {strip} positions at once and their halo, not the whole "
-        f"picture. numpy: 64-bit integers, no float; {by_numpy} of the {len(names)} maps, others are too large for it.",
+        "so many threads in a network, and so many networks at once. windows: the networks see about "
+        f"{window} positions at once and their halo. numpy: 64-bit integers, no float; {by_numpy} of the {len(names)} "
+        "maps, others are too large for it.",
         "",
         *trials_table(trials),
         "",

@@ -46,7 +46,7 @@ class BundleEntropy:
         config = self.bundle.config
         parts, make = self.bundle.prior_parts, self.bundle.prior_network
         prior = MaskedPrior(parts, make, config.strides, config.groups)
-        return PriorEntropyModel(self.entropy_model, prior)
+        return PriorEntropyModel(self.entropy_model, prior, threads=self.bundle.threads)
 
     @cached_property
     def huffman_model(self) -> HuffmanEntropyModel:

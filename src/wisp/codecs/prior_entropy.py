@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.codecs.masked_prior import LOGIT_LIMIT, MaskedPrior
+from wisp.codecs.prior_windows import bands_of, chosen_features
 from wisp.codecs.pyramid_entropy import (
     Exchange,
     Payload,
@@ -28,16 +29,18 @@ from wisp.errors import ModelMismatch
 from wisp.tokens.pyramid import NOT_SENT, PyramidShape, TokenPyramid
 from wisp.tokens.stages import stage_map
 
-STRIP = 1 << 15  # positions that a network works on at once: bounds memory for large pictures
+WINDOW = 96 * 96  # positions that a network works on at once: bounds memory, and halos cost a third more
 
 Choice = Callable[[NDArray[np.int16], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
 
 
 class PriorEntropyModel:
-    """The tables and the masked prior of one model."""
+    """The tables and the masked prior of one model; `threads` networks at once, of `window` positions each."""
 
-    def __init__(self, tables: PyramidEntropyModel, prior: MaskedPrior, strip: int = STRIP) -> None:
-        self.tables, self.prior, self.strip = tables, prior, strip
+    def __init__(
+        self, tables: PyramidEntropyModel, prior: MaskedPrior, window: int = WINDOW, threads: int = 1
+    ) -> None:
+        self.tables, self.prior, self.window, self.threads = tables, prior, window, threads
         for place, group in enumerate(tables.places):
             peak = 2 * int(np.abs(group.bias.astype(np.int32)).max()) + 255 * len(group.tables)
             if peak + 2 * LOGIT_LIMIT > np.iinfo(np.int16).max:
@@ -157,24 +160,15 @@ class PriorEntropyModel:
         halo = self.prior.halo(level)
         tokens = np.empty(int(turn.sum()), np.uint8)
         done = 0
-        for rows, runs in _windows(turn, self.strip, 2 * halo):
+
+        def features(rows: slice, columns: slice) -> NDArray[np.float32]:
+            here = None if context is None else context[:, :, rows, columns]
+            return self.prior.features(level, known[:, rows, columns], depths[rows, columns], here)
+
+        for band in bands_of(turn, self.window, halo, self.threads):
             mask = np.zeros(turn.shape, bool)
-            mask[rows] = turn[rows]
-            across = np.nonzero(turn[rows])[1]
-            chosen: NDArray[np.float32] | None = None
-            for columns in runs:
-                top, left = max(0, rows.start - halo), max(0, columns.start - halo)
-                window = (slice(top, rows.stop + halo), slice(left, columns.stop + halo))
-                here = None if context is None else context[:, :, window[0], window[1]]
-                features = self.prior.features(level, known[:, *window], depths[window], here)
-                core = features[rows.start - top :, columns.start - left :][
-                    : rows.stop - rows.start, : columns.stop - columns.start
-                ]
-                found = core[turn[rows, columns]]
-                if chosen is None:
-                    chosen = np.empty((len(across), found.shape[1]), np.float32)
-                chosen[(across >= columns.start) & (across < columns.stop)] = found
-            assert chosen is not None
+            mask[band.rows] = turn[band.rows]
+            chosen = chosen_features(turn, band, halo, features, self.threads)
             tables = self.tables.logits(pyramid, place, level, mask)
             for first in range(0, len(chosen), CHUNK):
                 part = slice(first, min(first + CHUNK, len(chosen)))
@@ -183,20 +177,3 @@ class PriorEntropyModel:
                 tokens[span] = choose(logits, place, turn, span)
             done += len(chosen)
         return tokens
-
-
-def _windows(turn: NDArray[np.bool_], strip: int, gap: int) -> list[tuple[slice, list[slice]]]:
-    """Bands of whole rows of a mask (h, w), of about `strip` positions each, and the runs of columns in use of each.
-
-    Runs are more than `gap` columns apart, two halos, so that windows around them do not overlap.
-    """
-    rows, columns = np.flatnonzero(turn.any(1)), np.flatnonzero(turn.any(0))
-    step = max(1, strip // int(columns[-1] + 1 - columns[0]))
-    windows = []
-    for top in range(int(rows[0]), int(rows[-1]) + 1, step):
-        band = slice(top, min(top + step, int(rows[-1]) + 1))
-        used = np.flatnonzero(turn[band].any(0))
-        if len(used):
-            ends = np.split(used, np.flatnonzero(np.diff(used) > gap) + 1)
-            windows.append((band, [slice(int(run[0]), int(run[-1]) + 1) for run in ends]))
-    return windows

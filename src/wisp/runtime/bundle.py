@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.errors import ModelMismatch, ModelNotFound
-from wisp.runtime.sessions import Network
+from wisp.runtime.sessions import Network, settle_threads
 
 CONFIG_NAME = "config.json"
 CONFIG_FORMAT = 1
@@ -134,6 +134,15 @@ class Bundle:
         self.config = _parse_config(text, path)
         self._threads = threads
 
+    @property
+    def threads(self) -> int:
+        """Threads of a network, and networks of a prior that run at once.
+
+        Raises:
+            UsageError: as Network.
+        """
+        return settle_threads(self._threads)
+
     def verified(self, name: str) -> Path:
         """Path of one of the bundle's files, once its SHA-256 agrees."""
         path = self.folder / name
@@ -180,8 +189,11 @@ class Bundle:
         return self._arrays(PRIOR_NAME)
 
     def prior_network(self, name: str, graph: bytes) -> Network:
-        """One of the prior's graphs, ready to run; too small for more than one thread."""
-        return Network(self.folder / PRIOR_NAME / name, 1, graph)
+        """One of the prior's graphs, ready to run; too small for more than one thread.
+
+        Those that see windows of bounded size keep their memory, which halves their time.
+        """
+        return Network(self.folder / PRIOR_NAME / name, 1, graph, keep_memory=name.startswith("step_"))
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         try:

@@ -33,7 +33,8 @@ def default_threads() -> int:
     return min(allowed, 8)
 
 
-def _settle_threads(threads: object) -> int:
+def settle_threads(threads: object) -> int:
+    """A number of threads as it is, None as default_threads(); UsageError if it is none from 1 to MAX_THREADS."""
     if threads is None:
         return default_threads()
     number = int(threads) if isinstance(threads, int | np.integer) and threads is not True else 0
@@ -47,15 +48,22 @@ class Network:
 
     Args:
         path: the file, or with `graph` what messages call it.
+        keep_memory: between runs, as much as the largest needed; for inputs of bounded size that come often.
 
     Raises:
         UsageError: `threads`, or WISP_THREADS in its place, is out of range.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, graph: bytes | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        threads: int | None = None,
+        graph: bytes | None = None,
+        keep_memory: bool = False,
+    ) -> None:
         self.path = path
-        self._graph = graph
-        self._threads = _settle_threads(threads)
+        self._graph, self._keep_memory = graph, keep_memory
+        self._threads = settle_threads(threads)
         self._session: Any = None
         self._lock = threading.Lock()
 
@@ -70,7 +78,7 @@ class Network:
                 # Networks run in turn; threads that spin between turns take the cores from the next one.
                 options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 options.log_severity_level = 4  # faults arrive as exceptions; nothing else belongs on stderr
-                options.enable_cpu_mem_arena = False  # the arena keeps the largest picture's memory for ever
+                options.enable_cpu_mem_arena = self._keep_memory  # the arena never gives back what it took
                 try:
                     self._session = onnxruntime.InferenceSession(
                         self._graph or str(self.path), options, providers=["CPUExecutionProvider"]
