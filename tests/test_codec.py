@@ -185,6 +185,18 @@ def test_tiles_agree_with_the_whole(tiny_model: Path, monkeypatch: pytest.Monkey
     assert np.abs(again.astype(int) - picture).max() <= 2
 
 
+def test_a_network_for_many_inputs_is_the_same_network(tiny_model: Path) -> None:
+    network = codec_for_model(tiny_model).bundle.analysis
+    with network.repeated(1) as one:
+        assert one is network
+    with network.repeated(3) as other:
+        assert other is not network
+        for height, width in ((64, 96), (96, 64), (64, 64)):
+            image = np.random.default_rng(height + width).integers(0, 256, (1, height, width, 3), np.uint8)
+            here, there = network.run({"image": image}), other.run({"image": image})
+            assert all(np.array_equal(here[name], there[name]) for name in here)
+
+
 def test_file_of_another_model_number(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
     data = bytearray(wisp.compress(photo_u8, size=600, model=tiny_model))
     data[1] = data[1] & 0xF0 | 9

@@ -178,16 +178,19 @@ class LatentGridCodec:
         """(H, W, 3) uint8 -> (C, ceil(H / 8), ceil(W / 8)) float32 in steps; the last row and column are repeated."""
         height, width = (padded_side(side, STRIDE) for side in pixels_u8.shape[:2])
         latent = np.empty((self.num_channels, height // STRIDE, width // STRIDE), np.float32)
-        for tile in tiles_of(height, width, ANALYSIS_HALO, STRIDE):
-            window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], STRIDE)
-            found = self.bundle.analysis.run({"image": window[None]})["latent"][0]
-            if found.shape[0] != self.num_channels:
-                raise ModelMismatch(
-                    f"expected {self.num_channels} channels from {self.bundle.analysis.path}, found {found.shape[0]}"
-                )
-            inner = tuple(rescale(span, STRIDE) for span in tile.core_in_window)
-            rows, columns = rescale(tile.core_rows, STRIDE), rescale(tile.core_cols, STRIDE)
-            latent[:, rows, columns] = found[:, inner[0], inner[1]]
+        tiles = tiles_of(height, width, ANALYSIS_HALO, STRIDE)
+        with self.bundle.analysis.repeated(len(tiles)) as network:
+            for tile in tiles:
+                window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], STRIDE)
+                found = network.run({"image": window[None]})["latent"][0]
+                if found.shape[0] != self.num_channels:
+                    raise ModelMismatch(
+                        f"expected {self.num_channels} channels from {self.bundle.analysis.path}, "
+                        f"found {found.shape[0]}"
+                    )
+                inner = tuple(rescale(span, STRIDE) for span in tile.core_in_window)
+                rows, columns = rescale(tile.core_rows, STRIDE), rescale(tile.core_cols, STRIDE)
+                latent[:, rows, columns] = found[:, inner[0], inner[1]]
         return latent
 
     # ---- decompress ----
@@ -225,14 +228,16 @@ class LatentGridCodec:
     ) -> Iterator[tuple[slice, slice, NDArray[np.uint8]]]:
         """Rows, columns and pixels (h, w, 3) uint8 of one tile after another."""
         count, height, width = levels.shape
-        for tile in tiles_of(height * STRIDE, width * STRIDE, SYNTHESIS_HALO, STRIDE):
-            window = (rescale(tile.window_rows, STRIDE), rescale(tile.window_cols, STRIDE))
-            part = levels[:, window[0], window[1]]
-            full = np.full((1, self.num_channels, *part.shape[1:]), ABSENT, np.int32)
-            full[0, :count] = part
-            out = self.bundle.synthesis.run({"levels": full})["image"][0]
-            inner = tile.core_in_window
-            yield tile.core_rows, tile.core_cols, out[inner[0], inner[1]]
+        tiles = tiles_of(height * STRIDE, width * STRIDE, SYNTHESIS_HALO, STRIDE)
+        with self.bundle.synthesis.repeated(len(tiles)) as network:
+            for tile in tiles:
+                window = (rescale(tile.window_rows, STRIDE), rescale(tile.window_cols, STRIDE))
+                part = levels[:, window[0], window[1]]
+                full = np.full((1, self.num_channels, *part.shape[1:]), ABSENT, np.int32)
+                full[0, :count] = part
+                out = network.run({"levels": full})["image"][0]
+                inner = tile.core_in_window
+                yield tile.core_rows, tile.core_cols, out[inner[0], inner[1]]
 
 
 def _rises(rates: list[Any]) -> bool:

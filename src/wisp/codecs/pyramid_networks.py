@@ -63,17 +63,19 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
     shape = pyramid_shape(bundle.config, height, width)
     planes = tuple(np.empty((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(groups))
     errors = tuple(np.empty((g + 1, shape.rows, shape.columns), np.float32) for g in groups)
-    for tile in tiles_of(height, width, ANALYSIS_HALO, strides[0]):
-        window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
-        out = bundle.analysis.run({"image": window[None]})
-        for i, stride in enumerate(strides):
-            inner = tuple(rescale(span, stride) for span in tile.core_in_window)
-            rows, columns = rescale(tile.core_rows, stride), rescale(tile.core_cols, stride)
-            planes[i][:, rows, columns] = out[f"tokens_{i}"][0][:, inner[0], inner[1]]
-            rows, columns = rescale(tile.core_rows, strides[0]), rescale(tile.core_cols, strides[0])
-            for g in range(groups[i] + 1):
-                here = out[f"errors_{i}"][0, g, inner[0], inner[1]]
-                errors[i][g, rows, columns] = sum_over_regions(here, strides[0] // stride)
+    tiles = tiles_of(height, width, ANALYSIS_HALO, strides[0])
+    with bundle.analysis.repeated(len(tiles)) as network:
+        for tile in tiles:
+            window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
+            out = network.run({"image": window[None]})
+            for i, stride in enumerate(strides):
+                inner = tuple(rescale(span, stride) for span in tile.core_in_window)
+                rows, columns = rescale(tile.core_rows, stride), rescale(tile.core_cols, stride)
+                planes[i][:, rows, columns] = out[f"tokens_{i}"][0][:, inner[0], inner[1]]
+                rows, columns = rescale(tile.core_rows, strides[0]), rescale(tile.core_cols, strides[0])
+                for g in range(groups[i] + 1):
+                    here = out[f"errors_{i}"][0, g, inner[0], inner[1]]
+                    errors[i][g, rows, columns] = sum_over_regions(here, strides[0] // stride)
     full = np.full((shape.rows, shape.columns), shape.num_depths, np.uint8)
     return Analysed(TokenPyramid(shape, planes, full), errors)
 
@@ -100,22 +102,24 @@ def synthesise_tiles(
     strides = shape.strides
     tokens = pyramid.with_absences()
     halo = SYNTHESIS_HALO if halo is None else halo
-    for tile in tiles_of(shape.rows * strides[0], shape.columns * strides[0], halo, strides[0]):
-        feeds: dict[str, NDArray[Any]] = {
-            f"tokens_{i}": tokens[i][
-                None, :, rescale(tile.window_rows, stride), rescale(tile.window_cols, stride)
-            ]
-            for i, stride in enumerate(strides)
-        }
-        if bundle.config.noise:
-            feeds["origin"] = np.array([tile.window_rows.start, tile.window_cols.start], np.int64)
-        out = bundle.synthesis.run(feeds)["image"][0]
-        if out.dtype != np.uint8 or out.shape[2:] != (3,):
-            raise ModelMismatch(
-                f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}"
-            )
-        rows, columns = tile.core_in_window
-        yield tile.core_rows, tile.core_cols, out[rows, columns]
+    tiles = tiles_of(shape.rows * strides[0], shape.columns * strides[0], halo, strides[0])
+    with bundle.synthesis.repeated(len(tiles)) as network:
+        for tile in tiles:
+            feeds: dict[str, NDArray[Any]] = {
+                f"tokens_{i}": tokens[i][
+                    None, :, rescale(tile.window_rows, stride), rescale(tile.window_cols, stride)
+                ]
+                for i, stride in enumerate(strides)
+            }
+            if bundle.config.noise:
+                feeds["origin"] = np.array([tile.window_rows.start, tile.window_cols.start], np.int64)
+            out = network.run(feeds)["image"][0]
+            if out.dtype != np.uint8 or out.shape[2:] != (3,):
+                raise ModelMismatch(
+                    f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}"
+                )
+            rows, columns = tile.core_in_window
+            yield tile.core_rows, tile.core_cols, out[rows, columns]
 
 
 def rescale(span: slice, stride: int) -> slice:
