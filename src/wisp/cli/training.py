@@ -100,6 +100,9 @@ def export_command(
             "--synthesis-only", help="Renew the synthesis of an existing bundle; tokens must agree."
         ),
     ] = False,
+    eight_bits: Annotated[
+        bool, typer.Option("--eight-bits", help="Store the synthesis' large kernels in 8 bits, not 16.")
+    ] = False,
     force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -109,12 +112,16 @@ def export_command(
     """
     if synthesis_only:
         with needing_torch():
+            from wisp.train.eighths import shrink_synthesis
             from wisp.train.replace_synthesis import replace_synthesis
 
             replace_synthesis(run, folder)
+            if eight_bits:
+                shrink_synthesis(folder)
         show(f"{folder}: synthesis renewed")
         return
     with needing_torch():
+        from wisp.train.eighths import shrink_synthesis
         from wisp.train.export_options import ExportOptions
         from wisp.train.exports import export_any
 
@@ -126,6 +133,8 @@ def export_command(
             note=(lambda text: None) if quiet else say,
         )
         num_bytes = export_any(run, folder, data, options)
+        if eight_bits:
+            num_bytes = shrink_synthesis(folder)
     show(f"{folder}: {num_bytes} bytes")
 
 

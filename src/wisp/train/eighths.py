@@ -1,12 +1,14 @@
-"""Kernels of a bundle's synthesis in 8 bits: half of its bytes, and pixels that move by less than a grey level.
+"""Large kernels of a bundle's synthesis in 8 bits: half of its bytes, and pixels that move by less than a grey level.
 
 Only the synthesis: its floats may drift, and what a file says does not depend on them. Tokens come from the
-analysis, whose weights stay as they are.
+analysis, whose weights stay as they are. Small kernels stay in half precision too: they hold few bytes, and those of
+the last layers set the colours.
 """
 
 from __future__ import annotations
 
 import json
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +21,19 @@ from wisp.train.export import write_config
 from wisp.train.graph import in_eight_bits
 
 NAME = "synthesis.onnx"
+SMALLEST = 20_000  # weights of a kernel that is worth it
 
 
-def kernels_in_eight_bits(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with every half-precision kernel (O, C, k, k) as 8-bit levels and a scale for each output channel."""
+def kernels_in_eight_bits(model: onnx.ModelProto, smallest: int = SMALLEST) -> onnx.ModelProto:
+    """The graph with every large kernel (O, C, k, k) as 8-bit levels and a scale for each output channel.
+
+    Large is a half-precision kernel of at least `smallest` weights.
+    """
     stored = {part.name: part for part in model.graph.initializer}
     kernels = {
         node.input[0]
         for node in model.graph.node
-        if node.op_type == "Cast" and node.input[0] in stored and _is_half_kernel(stored[node.input[0]])
+        if node.op_type == "Cast" and node.input[0] in stored and _is_large(stored[node.input[0]], smallest)
     }
     initializers, nodes = [], []
     for part in model.graph.initializer:
@@ -44,30 +50,60 @@ def kernels_in_eight_bits(model: onnx.ModelProto) -> onnx.ModelProto:
             nodes.append(helper.make_node("Mul", [wide, f"{name}_scale"], [node.output[0]]))
         else:
             nodes.append(node)
+    return _rebuilt(model, nodes, initializers)
+
+
+def kernels_in_half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The inverse of `kernels_in_eight_bits`, as a graph is first written; any other graph as it is."""
+    stored = {part.name: part for part in model.graph.initializer}
+    kernels = {name.removesuffix("_scale") for name in stored if name.endswith("_scale")} & set(stored)
+    initializers, nodes = [], []
+    for part in model.graph.initializer:
+        if part.name in kernels:
+            scales = numpy_helper.to_array(stored[f"{part.name}_scale"])
+            kernel = (numpy_helper.to_array(part).astype(np.float32) * scales).astype(np.float16)
+            initializers.append(numpy_helper.from_array(kernel, part.name))
+        elif part.name.removesuffix("_scale") not in kernels:
+            initializers.append(part)
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.input[0] in kernels:
+            continue
+        if node.op_type == "Mul" and (name := node.input[1].removesuffix("_scale")) in kernels:
+            node = helper.make_node("Cast", [name], list(node.output), to=TensorProto.FLOAT)
+        nodes.append(node)
+    return _rebuilt(model, nodes, initializers) if kernels else model
+
+
+def _rebuilt(
+    model: onnx.ModelProto, nodes: list[onnx.NodeProto], initializers: list[TensorProto]
+) -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes, model.graph.name, list(model.graph.input), list(model.graph.output), initializers
     )
-    smaller = helper.make_model(graph, opset_imports=list(model.opset_import), producer_name="wisp")
-    smaller.ir_version = model.ir_version
-    onnx.checker.check_model(smaller)
-    return smaller
+    rebuilt = helper.make_model(graph, opset_imports=list(model.opset_import), producer_name="wisp")
+    rebuilt.ir_version = model.ir_version
+    onnx.checker.check_model(rebuilt)
+    return rebuilt
 
 
-def shrink_synthesis(folder: Path) -> int:
+def shrink_synthesis(folder: Path, smallest: int = SMALLEST) -> int:
     """Rewrite a bundle's synthesis in place and renew its hash; the bundle's new size in bytes.
 
     Raises:
-        ModelMismatch: there is no kernel in half precision, as when this was done before.
+        ModelMismatch: there is no large kernel in half precision, as when this was done before.
     """
     bundle = Bundle(folder)
     before = bundle.verified(NAME).read_bytes()
-    smaller = kernels_in_eight_bits(onnx.load_model_from_string(before)).SerializeToString()
+    smaller = kernels_in_eight_bits(onnx.load_model_from_string(before), smallest).SerializeToString()
     if len(smaller) >= len(before):
-        raise ModelMismatch(f"expected kernels in half precision in {folder / NAME}, found none; leave it so")
+        raise ModelMismatch(
+            f"expected large kernels in half precision in {folder / NAME}, found none; leave it so"
+        )
     (folder / NAME).write_bytes(smaller)
     write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
     return Bundle(folder).num_bytes
 
 
-def _is_half_kernel(part: onnx.TensorProto) -> bool:
-    return part.data_type == TensorProto.FLOAT16 and len(part.dims) == 4
+def _is_large(part: onnx.TensorProto, smallest: int) -> bool:
+    is_kernel = part.data_type == TensorProto.FLOAT16 and len(part.dims) == 4
+    return is_kernel and prod(part.dims) >= smallest

@@ -19,6 +19,7 @@ from torch import nn
 from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime.bundle import Bundle
 from wisp.runtime.codebooks import read_codebooks
+from wisp.train.eighths import kernels_in_half_precision
 from wisp.train.graph import GraphWriter, pixel_unshuffle_weight
 from wisp.train.networks import LatentHead, TokenPyramid
 from wisp.train.quantizer import OrderedQuantizer
@@ -79,7 +80,7 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
     bounded = False
     synthesis = partial(write_synthesis, noise=bundle.config.noise)
     for name, write in (("analysis.onnx", write_analysis), ("synthesis.onnx", synthesis)):
-        found = onnx.load_model_from_string(bundle.verified(name).read_bytes())
+        found = kernels_in_half_precision(onnx.load_model_from_string(bundle.verified(name).read_bytes()))
         read = _read_notes(found, write, network)
         if read is None:
             raise ModelMismatch(
