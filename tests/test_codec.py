@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from PIL import Image
 
 import wisp
 from wisp.codecs import codec_for_model, decode_tokens
+from wisp.codecs.proposal import AllocationSettings
 from wisp.container import unpack_file
+from wisp.runtime import Bundle
 
 
 def fit(image: object, model: Path, size: int) -> bytes:
@@ -197,6 +200,17 @@ def test_a_network_for_many_inputs_is_the_same_network(tiny_model: Path) -> None
             assert all(np.array_equal(here[name], there[name]) for name in here)
 
 
+def test_a_network_for_many_inputs_is_verified_too(tiny_model: Path, tmp_path: Path) -> None:
+    bundle = Bundle(shutil.copytree(tiny_model, tmp_path / "model"))
+    tokens = {"image": np.zeros((1, 64, 64, 3), np.uint8)}
+    bundle.analysis.run(tokens)
+    path = tmp_path / "model" / "analysis.onnx"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    bundle.analysis.run(tokens)
+    with bundle.analysis.repeated(2) as other, pytest.raises(wisp.ModelMismatch, match="SHA-256"):
+        other.run(tokens)
+
+
 def test_file_of_another_model_number(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
     data = bytearray(wisp.compress(photo_u8, size=600, model=tiny_model))
     data[1] = data[1] & 0xF0 | 9
@@ -255,3 +269,23 @@ def test_small_pictures_keep_their_budgets(
         data = wisp.compress(pixels, size=size, model=prior_model)
         assert len(data) <= size
         assert len(data) >= 0.85 * min(size, ceiling)  # a step of one of four regions is many bytes
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "budget", "exponent"),
+    [
+        (1000, 1000, None, 0),
+        (1000, 1000, 1500, 0),
+        (1000, 1000, 1000, 1),
+        (1000, 1000, 30, 2),
+        (500, 500, 200, 0),
+        (500, 500, 150, 1),
+        (40, 1000, 1, 0),
+        (64, 1000, 1, 1),
+    ],
+)
+def test_the_working_scale_follows_rate_and_size(
+    width: int, height: int, budget: int | None, exponent: int
+) -> None:
+    settings = AllocationSettings(0.5, (1.0,), (0.01, 0.001), scale_pixels=1e6)
+    assert settings.first_exponent(width, height, budget) == exponent

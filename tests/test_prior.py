@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,10 +143,16 @@ def test_pieces_hold_what_is_wanted_once(
     height, width = random.integers(1, 60, 2)
     turn = random.random((height, width)) < share
     turn[random.integers(height), random.integers(width)] = True
-    positions = np.arange(height * width, dtype=np.float32).reshape(height, width, 1)
+    plane = random.integers(0, 9, (height, width)).astype(np.float32)
+
+    def around(seen: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Each number with all that a halo reaches; nothing lies beyond the edge."""
+        padded = np.pad(seen, halo)
+        return np.lib.stride_tricks.sliding_window_view(padded, (2 * halo + 1,) * 2).sum((2, 3))[..., None]
+
     bands = list(bands_of(turn, window, halo, threads))
-    found = [chosen_features(turn, b, halo, lambda y, x: positions[y, x], threads) for b in bands]
-    assert np.array_equal(np.concatenate(found)[:, 0], np.flatnonzero(turn))
+    found = [chosen_features(turn, b, halo, lambda y, x: around(plane[y, x]), threads) for b in bands]
+    assert np.array_equal(np.concatenate(found), around(plane)[turn])
     for band in bands:
         for rows, columns in band.pieces:
             assert (rows.stop - rows.start) * (columns.stop - columns.start) <= max(window, 1)
@@ -291,3 +299,27 @@ def test_broken_priors_are_named(
     broken = altered(prior_model, tmp_path / "tiny", **changes)
     with pytest.raises(ModelMismatch, match=message):
         wisp.decompress(data, model=broken)
+
+
+def test_a_fault_in_one_window_is_the_callers() -> None:
+    turn = np.ones((40, 200), bool)
+    bands = list(bands_of(turn, 400, 2, 3))
+    assert len(bands[0].pieces) > 3
+    threads = set()
+
+    def features(rows: slice, columns: slice) -> NDArray[np.float32]:
+        threads.add(threading.get_ident())
+        time.sleep(0.01)
+        if columns.start > 60:
+            raise MemoryError("too little")
+        return np.zeros((*turn[rows, columns].shape, 1), np.float32)
+
+    with pytest.raises(MemoryError, match="too little"):
+        chosen_features(turn, bands[0], 2, features, 3)
+    assert len(threads) == 3
+
+
+def test_a_tall_plane_is_cut_too() -> None:
+    turn = np.zeros((5000, 64), bool)
+    turn[:, 30] = True
+    assert max(band.rows.stop - band.rows.start for band in bands_of(turn, WINDOW, 6)) <= 2 * 96

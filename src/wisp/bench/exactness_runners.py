@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class WatchedPrior(MaskedPrior):
         super().__init__(parts, make_runner, strides, groups)
         self.restart()
 
+    _counting = Lock()  # windows may be looked at at once
+
     def restart(self) -> None:
         """Forget what was kept."""
         self.num_runs = 0
@@ -45,7 +48,8 @@ class WatchedPrior(MaskedPrior):
 
     def features(self, *arguments: Any) -> NDArray[np.float32]:
         """As MaskedPrior.features."""
-        self.num_runs += 1
+        with self._counting:
+            self.num_runs += 1
         return super().features(*arguments)
 
     def logits(self, place: int, features: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -107,13 +111,22 @@ def make_way(
     return Way(name, PriorEntropyModel(codec.entropy_model, prior, window, threads), prior)
 
 
-def onnxruntime_way(name: str, codec: TokenPyramidCodec, threads: int, window: int = WINDOW) -> Way:
+def onnxruntime_way(name: str, codec: TokenPyramidCodec, threads: int) -> Way:
     """onnxruntime with so many threads in every graph, and as many graphs at once."""
 
     def make(name: str, graph: bytes) -> Runner:
-        return Network(codec.bundle.folder / name, threads, graph, name.startswith("step_"))
+        return Network(codec.bundle.folder / name, threads, graph)
 
-    return make_way(name, codec, make, window=window, threads=threads)
+    return make_way(name, codec, make, threads=threads)
+
+
+def windows_way(codec: TokenPyramidCodec, window: int) -> Way:
+    """onnxruntime with small windows, two at once."""
+
+    def make(name: str, graph: bytes) -> Runner:
+        return codec.bundle.prior_network(name, graph)
+
+    return make_way("windows", codec, make, window=window, threads=2)
 
 
 def numpy_way(codec: TokenPyramidCodec) -> Way:
@@ -139,7 +152,7 @@ def all_ways(codec: TokenPyramidCodec, window: int) -> list[Way]:
     return [
         onnxruntime_way("onnxruntime_1", codec, 1),
         onnxruntime_way("onnxruntime_2", codec, 2),
-        onnxruntime_way("windows", codec, 1, window),
+        windows_way(codec, window),
         numpy_way(codec),
     ]
 

@@ -91,8 +91,8 @@ def summary(
         f"{len(names)} maps of tokens. Each way writes the payload, which is held against that of the first way; "
         "then it reads the first way's payload, and the first way the last one's. onnxruntime_1, onnxruntime_2: "
         "so many threads in a network, and so many networks at once. windows: the networks see about "
-        f"{window} positions at once and their halo. numpy: 64-bit integers, no float; {by_numpy} of the {len(names)} "
-        "maps, others are too large for it.",
+        f"{window} positions at once and their halo, two windows at a time. numpy: 64-bit integers, no float; "
+        f"{by_numpy} of the {len(names)} maps, others are too large for it.",
         "",
         *trials_table(trials),
         "",

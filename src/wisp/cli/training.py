@@ -112,16 +112,12 @@ def export_command(
     """
     if synthesis_only:
         with needing_torch():
-            from wisp.train.eighths import shrink_synthesis
             from wisp.train.replace_synthesis import replace_synthesis
 
-            replace_synthesis(run, folder)
-            if eight_bits:
-                shrink_synthesis(folder)
+            replace_synthesis(run, folder, eight_bits)
         show(f"{folder}: synthesis renewed")
         return
     with needing_torch():
-        from wisp.train.eighths import shrink_synthesis
         from wisp.train.export_options import ExportOptions
         from wisp.train.exports import export_any
 
@@ -130,11 +126,10 @@ def export_command(
             image_limit=image_limit,
             name=name,
             card_notes=card_notes.read_text(encoding="utf-8") if card_notes else "",
+            eight_bits=eight_bits,
             note=(lambda text: None) if quiet else say,
         )
         num_bytes = export_any(run, folder, data, options)
-        if eight_bits:
-            num_bytes = shrink_synthesis(folder)
     show(f"{folder}: {num_bytes} bytes")
 
 

@@ -41,7 +41,8 @@ def write_packets(codec: TokenPyramidCodec, picture: Picture, num_bytes: int, mt
             f"expected at most {MAX_NUM_PACKETS} packets of {mtu} bytes, found a size of {num_bytes}; "
             "lower the size or raise the mtu"
         )
-    for exponent in range(codec._first_exponent(picture, num_bytes), MAX_EXPONENT + 1):
+    first = codec.settings.first_exponent(picture.width, picture.height, num_bytes)
+    for exponent in range(first, MAX_EXPONENT + 1):
         header = _header(codec, picture, exponent)
         payload = max(1, num_bytes - counts[0] * packet_overhead(header, counts[0]))
         proposal = propose(

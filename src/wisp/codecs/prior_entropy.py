@@ -29,7 +29,9 @@ from wisp.errors import ModelMismatch
 from wisp.tokens.pyramid import NOT_SENT, PyramidShape, TokenPyramid
 from wisp.tokens.stages import stage_map
 
-WINDOW = 96 * 96  # positions that a network works on at once: bounds memory, and halos cost a third more
+WINDOW = (
+    96 * 96
+)  # positions that a network works on at once: bounds memory; in squares of 96, halos cost a third more
 
 Choice = Callable[[NDArray[np.int16], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
 

@@ -11,10 +11,10 @@ a window begins changes no result (docs/format.md, section 5.8).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isqrt
+from threading import Lock, Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 BAND = 1 << 16  # positions of a band at most, where a picture is so wide: their logits are in memory together
 
 Features = Callable[[slice, slice], NDArray[np.float32]]
+_Piece = tuple[slice, slice]
+_Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Band:
     """Whole rows of a plane, and the pieces (rows, columns) of them in which something is wanted."""
 
     rows: slice
-    pieces: tuple[tuple[slice, slice], ...]
+    pieces: tuple[_Piece, ...]
 
 
 def bands_of(turn: NDArray[np.bool_], window: int, halo: int, threads: int = 1) -> Iterator[Band]:
@@ -41,7 +43,7 @@ def bands_of(turn: NDArray[np.bool_], window: int, halo: int, threads: int = 1) 
     rows, columns = np.flatnonzero(turn.any(1)), np.flatnonzero(turn.any(0))
     width = int(columns[-1] + 1 - columns[0])
     side = isqrt(window)
-    step = max(1, min(window // min(side, width), BAND // width))
+    step = max(1, min(window // min(side, width), 2 * side, BAND // width))
     for top in range(int(rows[0]), int(rows[-1]) + 1, step):
         band = slice(top, min(top + step, int(rows[-1]) + 1))
         used = np.flatnonzero(turn[band].any(0))
@@ -71,7 +73,7 @@ def chosen_features(
     """
     numbers = turn[band.rows].cumsum().reshape(turn[band.rows].shape) - 1
 
-    def look(piece: tuple[slice, slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def look(piece: _Piece) -> _Found:
         rows, columns = piece
         top, left = max(0, rows.start - halo), max(0, columns.start - halo)
         seen = features(slice(top, rows.stop + halo), slice(left, columns.stop + halo))
@@ -80,12 +82,43 @@ def chosen_features(
         here = numbers[rows.start - band.rows.start : rows.stop - band.rows.start, columns]
         return here[wanted], core[: wanted.shape[0], : wanted.shape[1]][wanted]
 
-    if threads == 1 or len(band.pieces) == 1:
-        parts = [look(piece) for piece in band.pieces]
-    else:
-        with ThreadPoolExecutor(min(threads, len(band.pieces))) as pool:
-            parts = list(pool.map(look, band.pieces))
+    parts = _at_once(look, band.pieces, threads)
     chosen = np.empty((int(turn[band.rows].sum()), parts[0][1].shape[1]), np.float32)
     for places, found in parts:
         chosen[places] = found
     return chosen
+
+
+def _at_once(look: Callable[[_Piece], _Found], pieces: tuple[_Piece, ...], threads: int) -> list[_Found]:
+    """What is found in each piece, by so many threads, the caller's own among them.
+
+    Not by a pool of concurrent.futures, which takes no work while the interpreter waits for its last threads.
+    """
+    found: list[_Found] = []
+    faults: list[BaseException] = []
+    left = iter(pieces)
+    lock = Lock()
+
+    def work() -> None:
+        while not faults:
+            with lock:
+                piece = next(left, None)
+            if piece is None:
+                return
+            try:
+                part = look(piece)
+            except BaseException as fault:  # the caller's to raise
+                faults.append(fault)
+                return
+            with lock:
+                found.append(part)
+
+    helpers = [Thread(target=work) for _ in range(min(threads, len(pieces)) - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
+    if faults:
+        raise faults[0]
+    return found

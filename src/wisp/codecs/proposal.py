@@ -29,11 +29,26 @@ class AllocationSettings:
         masking: exponent of the contrast masking (wisp.allocation.benefit).
         level_gains: pixel distortion per unit of latent error, for each level.
         scale_bpp: the working scale is 1 / 2^s where s is how many of these rates (falling) are not reached.
+        scale_pixels: for pictures of fewer pixels these rates fall with their side; 0: with none.
     """
 
     masking: float
     level_gains: tuple[float, ...]
     scale_bpp: tuple[float, ...]
+    scale_pixels: float = 0.0
+
+    def first_exponent(self, width: int, height: int, budget: int | None) -> int:
+        """The exponent s of the working scale at which a budget in bytes, whole file, is tried first."""
+        if budget is None:
+            return 0
+        pixels = width * height
+        bpp = 8 * budget / pixels
+        if pixels < self.scale_pixels:
+            bpp *= (self.scale_pixels / pixels) ** 0.5
+        exponent = sum(bpp < threshold for threshold in self.scale_bpp)
+        while exponent and min(width, height) >> exponent < 32:
+            exponent -= 1  # a picture of a region or less has nothing to gain from a smaller scale
+        return exponent
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ class TokenPyramidCodec(BundleEntropy):
                 float(table["masking"]),
                 tuple(float(gain) for gain in table["level_gains"]),
                 tuple(float(rate) for rate in table["scale_bpp"]),
+                float(table.get("scale_pixels", 0.0)),
             )
             if len(self.settings.level_gains) != len(bundle.config.groups):
                 raise ValueError(f"{len(self.settings.level_gains)} level_gains")
@@ -91,7 +92,8 @@ class TokenPyramidCodec(BundleEntropy):
             check_roi(roi.mask_u8, picture.height, picture.width, roi.strength)
         budget = target.budget(picture.width, picture.height)
         smallest = 1 << 62
-        for exponent in range(self._first_exponent(picture, budget), MAX_EXPONENT + 1):
+        first = self.settings.first_exponent(picture.width, picture.height, budget)
+        for exponent in range(first, MAX_EXPONENT + 1):
             header = self.header(picture, exponent, bool(chunks), huffman)
             overhead = len(pack_file(header, chunks, b"\0", 0)) - 1
             payload_bytes = None if budget is None else budget - overhead
@@ -171,15 +173,6 @@ class TokenPyramidCodec(BundleEntropy):
         by_tables = self._steps(proposal.demand)
         tables_bits = by_tables.total_bits(depths, by_tables.cumulative_bits())
         return data, 8 * (len(data) - overhead) <= tables_bits
-
-    def _first_exponent(self, picture: Picture, budget: int | None) -> int:
-        if budget is None:
-            return 0
-        bpp = 8 * budget / (picture.width * picture.height)
-        exponent = sum(bpp < threshold for threshold in self.settings.scale_bpp)
-        while exponent and min(picture.width, picture.height) >> exponent < 32:
-            exponent -= 1  # a picture of a region or less has nothing to gain from a smaller scale
-        return exponent
 
     def header(self, picture: Picture, exponent: int, has_chunks: bool, huffman: bool = False) -> Header:
         """Of a file whose tokens are coded with the tables, or with the Huffman code."""

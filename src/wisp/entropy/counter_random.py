@@ -3,7 +3,7 @@
 The hash is the output function of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
 generators", OOPSLA 2014; the constants are those of Vigna's public-domain splitmix64.c), read at a counter instead of
 one step after another: output n + 1 of the generator with state s is mix(s + (n + 1) * GAMMA), all modulo 2^64.
-Nothing depends on the order in which tokens are drawn, on threads or on strips.
+Nothing depends on the order in which tokens are drawn, on threads or on windows.
 """
 
 from __future__ import annotations

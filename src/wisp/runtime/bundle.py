@@ -14,7 +14,7 @@ import json
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -162,12 +162,12 @@ class Bundle:
     @cached_property
     def analysis(self) -> Network:
         """Pixels to tokens."""
-        return Network(self.verified("analysis.onnx"), self._threads)
+        return self._network("analysis.onnx")
 
     @cached_property
     def synthesis(self) -> Network:
         """Tokens to pixels."""
-        return Network(self.verified("synthesis.onnx"), self._threads)
+        return self._network("synthesis.onnx")
 
     @cached_property
     def tables(self) -> dict[str, NDArray[Any]]:
@@ -194,6 +194,11 @@ class Bundle:
         Those that see windows of bounded size keep their memory, which halves their time.
         """
         return Network(self.folder / PRIOR_NAME / name, 1, graph, keep_memory=name.startswith("step_"))
+
+    def _network(self, name: str) -> Network:
+        """A file of the bundle, verified now and whenever it is read."""
+        path = self.verified(name)
+        return Network(path, self._threads, check=partial(self.verified, name))
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wisp.errors import ModelMismatch, UsageError
 
 MAX_THREADS = 256
+OUT_OF_MEMORY = ("bad allocation", "bad_alloc", "Failed to allocate memory", "Available memory of")
 
 
 def default_threads() -> int:
@@ -50,6 +51,7 @@ class Network:
     Args:
         path: the file, or with `graph` what messages call it.
         keep_memory: between runs, as much as the largest needed; for inputs of bounded size that come often.
+        check: called before the file is read; raises if it is another than it should be.
 
     Raises:
         UsageError: `threads`, or WISP_THREADS in its place, is out of range.
@@ -61,10 +63,11 @@ class Network:
         threads: int | None = None,
         graph: bytes | None = None,
         keep_memory: bool = False,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
         self.path = path
         self._graph, self._keep_memory = graph, keep_memory
-        self._threads = settle_threads(threads)
+        self._threads, self._check = settle_threads(threads), check
         self._session: Any = None
         self._lock = threading.Lock()
 
@@ -81,6 +84,7 @@ class Network:
                 options.log_severity_level = 4  # faults arrive as exceptions; nothing else belongs on stderr
                 options.enable_cpu_mem_arena = self._keep_memory  # the arena never gives back what it took
                 options.enable_mem_pattern = not self._keep_memory  # which would take as much again
+                self._check()
                 try:
                     self._session = onnxruntime.InferenceSession(
                         self._graph or str(self.path), options, providers=["CPUExecutionProvider"]
@@ -98,7 +102,14 @@ class Network:
 
         It keeps its memory from run to run, which saves up to half of the time, and gives it back at the end.
         """
-        yield self if times == 1 else Network(self.path, self._threads, self._graph, keep_memory=True)
+        if times == 1:
+            yield self
+            return
+        other = Network(self.path, self._threads, self._graph, keep_memory=True, check=self._check)
+        try:
+            yield other
+        finally:
+            other._session = None
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Named arrays in, named arrays out.
@@ -112,7 +123,7 @@ class Network:
         try:
             return dict(zip(names, session.run(names, feeds), strict=True))
         except Exception as fault:
-            if "bad allocation" in str(fault) or "bad_alloc" in str(fault):
+            if any(sign in str(fault) for sign in OUT_OF_MEMORY):
                 raise MemoryError(f"too little for {self.path.name}") from None
             first = next(iter(str(fault).splitlines()), type(fault).__name__)
             raise ModelMismatch(f"expected {self.path} to run on its inputs, found: {first}") from None

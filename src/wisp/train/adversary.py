@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wisp.errors import UsageError
 from wisp.train import parallel
 from wisp.train.critic import Critic, condition_of
 from wisp.train.feature_loss import Compared, FeatureLoss
@@ -47,6 +48,8 @@ class Adversary:
         """
         condition = condition_of(sent, self.stride, compared.shift)
         made, of = compared.found, condition
+        if drawn is not None and self.critic.pixels is not None:
+            raise UsageError("expected no drawn syntheses with a critic of pixels, found some; leave one out")
         if drawn is not None:
             made = tuple(torch.cat(pair) for pair in zip(made, drawn[0], strict=True))
             of = torch.cat([of, condition_of(drawn[1], self.stride, compared.shift)])

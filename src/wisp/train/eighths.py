@@ -1,26 +1,22 @@
-"""Large kernels of a bundle's synthesis in 8 bits: half of its bytes, and pixels that move by less than a grey level.
+"""Large kernels of a bundle's synthesis in 8 bits: half of its bytes.
 
-Only the synthesis: its floats may drift, and what a file says does not depend on them. Tokens come from the
-analysis, whose weights stay as they are. Small kernels stay in half precision too: they hold few bytes, and those of
-the last layers set the colours.
+Pixels move by a fifth of a grey level on average, and by two at most in what was looked at. Only the synthesis: its
+floats may drift, and what a file says does not depend on them. Tokens come from the analysis, whose weights stay as
+they are. Small kernels stay in half precision too: they hold few bytes, and those of the last layers set the colours.
 """
 
 from __future__ import annotations
 
-import json
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from wisp.errors import ModelMismatch
-from wisp.runtime.bundle import CONFIG_NAME, Bundle
-from wisp.train.export import write_config
 from wisp.train.graph import in_eight_bits
+from wisp.train.pyramids import PyramidNetwork
+from wisp.train.transforms_onnx import synthesis_onnx
 
-NAME = "synthesis.onnx"
 SMALLEST = 20_000  # weights of a kernel that is worth it
 
 
@@ -54,7 +50,7 @@ def kernels_in_eight_bits(model: onnx.ModelProto, smallest: int = SMALLEST) -> o
 
 
 def kernels_in_half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The inverse of `kernels_in_eight_bits`, as a graph is first written; any other graph as it is."""
+    """The graph as it was before `kernels_in_eight_bits`, but for what that rounded; any other graph as it is."""
     stored = {part.name: part for part in model.graph.initializer}
     kernels = {name.removesuffix("_scale") for name in stored if name.endswith("_scale")} & set(stored)
     initializers, nodes = [], []
@@ -86,22 +82,10 @@ def _rebuilt(
     return rebuilt
 
 
-def shrink_synthesis(folder: Path, smallest: int = SMALLEST) -> int:
-    """Rewrite a bundle's synthesis in place and renew its hash; the bundle's new size in bytes.
-
-    Raises:
-        ModelMismatch: there is no large kernel in half precision, as when this was done before.
-    """
-    bundle = Bundle(folder)
-    before = bundle.verified(NAME).read_bytes()
-    smaller = kernels_in_eight_bits(onnx.load_model_from_string(before), smallest).SerializeToString()
-    if len(smaller) >= len(before):
-        raise ModelMismatch(
-            f"expected large kernels in half precision in {folder / NAME}, found none; leave it so"
-        )
-    (folder / NAME).write_bytes(smaller)
-    write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
-    return Bundle(folder).num_bytes
+def synthesis_bytes(network: PyramidNetwork, eight_bits: bool) -> bytes:
+    """A pyramid's synthesis.onnx."""
+    graph = synthesis_onnx(network)
+    return (kernels_in_eight_bits(graph) if eight_bits else graph).SerializeToString()
 
 
 def _is_large(part: onnx.TensorProto, smallest: int) -> bool:

@@ -21,6 +21,7 @@ class ExportOptions:
         image_limit: how many of the photographs the tables are fitted to.
         name: bundle name; default the recipe's.
         card_notes: Markdown for the end of the card: what the data are, what was seen.
+        eight_bits: the large kernels of a pyramid's synthesis are stored in 8 bits (wisp.train.eighths).
         note: called with a line of progress now and then.
     """
 
@@ -28,6 +29,7 @@ class ExportOptions:
     image_limit: int | None = 1200
     name: str | None = None
     card_notes: str = ""
+    eight_bits: bool = False
     note: Callable[[str], None] = lambda text: None
 
 

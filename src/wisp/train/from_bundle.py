@@ -58,7 +58,7 @@ class _NotingWriter(GraphWriter):
 
 
 def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
-    """The network of a bundle, in evaluation mode, with weights as the bundle has them (half precision).
+    """The network of a bundle, in evaluation mode, with weights as the bundle has them (half precision, or 8 bits).
 
     Latents are where the bundle's analysis puts them, so each LatentNorm starts as the identity. Codewords with a price
     are used as often as their price says, others one as often as the next. A bundle made without the recipe's

@@ -14,12 +14,13 @@ from wisp.errors import ModelMismatch
 from wisp.runtime.bundle import CONFIG_NAME, Bundle
 from wisp.train.card import renew_training
 from wisp.train.checkpoint import load_checkpoint
+from wisp.train.eighths import synthesis_bytes
 from wisp.train.export import network_of, write_config
-from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
+from wisp.train.transforms_onnx import analysis_onnx
 
 
-def replace_synthesis(run: Path, folder: Path) -> None:
-    """Put a run's synthesis transform into an existing bundle, and tell so in its card.
+def replace_synthesis(run: Path, folder: Path, eight_bits: bool = False) -> None:
+    """Put a run's synthesis transform into an existing bundle, and tell so in its card; `eight_bits` as ExportOptions.
 
     Raises:
         ModelMismatch: the run's analysis or codebooks differ from the bundle's.
@@ -35,7 +36,7 @@ def replace_synthesis(run: Path, folder: Path) -> None:
     config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
     old, new = config["model_number"], state["recipe"]["model_number"]
     card = renew_training(card.replace(f"Model number {old}.", f"Model number {new}.", 1), state)
-    graph = synthesis_onnx(network).SerializeToString()
+    graph = synthesis_bytes(network, eight_bits)
     (folder / "synthesis.onnx").write_bytes(graph)
     (folder / "card.md").write_text(card, encoding="utf-8")
     config["model_number"] = new
