@@ -47,6 +47,7 @@ from wisp.train.transforms_onnx import analysis_onnx
 MASKING = 0.5
 # The first: where both scales have the same mean LPIPS-squeeze; the others: about the smallest files.
 SCALE_BPP = (0.014, 0.0021, 0.0005)
+SCALE_PIXELS = 2.5e6  # smaller pictures do with less before half size is better (docs/experiments.md)
 # With one depth for all, half size at a larger depth beats a depth of 1 (docs/experiments.md).
 UNIFORM_SCALE_BPP = (0.05, 0.0125, 0.003)
 # Just above what the coarsest level of a routed model costs.
@@ -111,6 +112,7 @@ def export_bundle(run: Path, folder: Path, data: Path, options: ExportOptions | 
             "masking": MASKING,
             "level_gains": [1.0] * len(config.groups),
             "scale_bpp": list(SCALE_BPPS[config.grain]),
+            "scale_pixels": SCALE_PIXELS if config.grain == "map" else 0.0,
         },
         "files": {},
     }
