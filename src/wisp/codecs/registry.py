@@ -18,7 +18,7 @@ class ModelEntry:
 
 ENTRIES = (
     # number 0..14 costs nothing in a file, 15..254 a byte
-    ModelEntry(7, "wisp_small", "token_pyramid"),
+    ModelEntry(8, "wisp_small", "token_pyramid"),
     ModelEntry(2, "pq_mim", "token_pyramid"),
     ModelEntry(3, "control_gic", "token_pyramid"),
     ModelEntry(5, "vae_gan", "latent_grid"),
@@ -30,6 +30,7 @@ WITHDRAWN = {
     0: "the first weights of wisp_small, withdrawn before a release; use the commits of 2026-11-21 before it",
     1: "the second weights of wisp_small, withdrawn before a release; use the commits of 2026-11-21",
     4: "the third weights of wisp_small, withdrawn before a release; use the commits of 2026-11-22 before model 7",
+    7: "the fourth weights of wisp_small, withdrawn before a release; use the commits of 2026-11-22 before model 8",
 }
 
 DEFAULT_MODEL = "wisp_small"
