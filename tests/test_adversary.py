@@ -118,6 +118,19 @@ def test_a_critic_without_features_is_refused() -> None:
         StageConfig("sharp", 1.0, adversarial_weight=0.3)
 
 
+def test_a_run_is_not_resumed_with_another_recipe(weights: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.fromarray(make_picture(80, 100)).save(pictures / "0.png")
+    first = replace(tiny_recipe().stages[0], feature_weight=1.0)
+    options = RunOptions(pictures, tmp_path / "run", 1e15, weights, max_steps=1, device="cpu", threads=1)
+    PyramidTrainer(replace(tiny_recipe(), stages=(first,)), options).train()
+    for changes in ({"adversarial_weight": 0.3}, {"adversarial_weight": 0.3, "pixel_critic": True}):
+        recipe = replace(tiny_recipe(), stages=(replace(first, **changes),))  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="recipe that it began with"):
+            PyramidTrainer(recipe, replace(options, resume=True))
+
+
 def test_a_resumed_run_keeps_its_critic(weights: Path, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()

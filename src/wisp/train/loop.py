@@ -139,11 +139,18 @@ class Trainer(ABC):
         if environment() not in self.progress.environments:
             self.progress.environments.append(environment())
         self._start_optimizer(self.recipe.stages[min(self.progress.stage, len(self.recipe.stages) - 1)])
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for name, companion in self.objective.companions().items():
-            companion.load_state_dict(state["beside"][name])
+        try:
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for name, companion in self.objective.companions().items():
+                companion.load_state_dict(state["beside"][name])
+        except (KeyError, RuntimeError, ValueError) as fault:
+            first = str(fault).splitlines()[0]
+            raise UsageError(
+                f"expected a checkpoint of this recipe in {self.options.run}, found another's ({first}); "
+                "resume with the recipe that it began with"
+            ) from None
         for group in self.optimizer.param_groups:
             group["betas"] = BETAS
         self.sampler.random.bit_generator.state = state["sampler"]
