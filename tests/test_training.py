@@ -188,6 +188,11 @@ def test_bad_recipes_are_named(tmp_path: Path, text: str, word: str) -> None:
         load_recipe(path)
     with pytest.raises(UsageError, match="nothing"):
         load_recipe(tmp_path / "absent.toml")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_recipe(tmp_path)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\xff")
+    with pytest.raises(UsageError, match="TOML"):
+        load_recipe(path)
 
 
 def test_measuring_networks_may_not_train(tmp_path: Path) -> None:

@@ -44,11 +44,11 @@ def packets_command(
     join: Annotated[bool, typer.Option("--join", help="From packets back to the picture.")] = False,
     size: Annotated[
         str | None,
-        typer.Option(metavar="BYTES", help="The most bytes of all packets together (default: 2kB)."),
+        typer.Option(metavar="BYTES", help="The most bytes of all packets of a picture together (default: 2kB)."),
     ] = None,
     mtu: Annotated[
         int | None,
-        typer.Option(metavar="BYTES", help=f"The most bytes of one packet (default: {DEFAULT_MTU})."),
+        typer.Option(metavar="BYTES", help=f"The most bytes of one packet (default: {DEFAULT_MTU}), before --text makes letters of them."),
     ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="Write letters and digits that can be pasted.")
@@ -106,7 +106,8 @@ def packets_command(
                 f"note: the file has {len(source)} bytes; packets of the picture itself, with --size, "
                 "would have no more than are asked for"
             )
-        say(f"{target}: {total} bytes in {len(packets)} packets of at most {longest}")
+        count = f"{len(packets)} packet{'s' if len(packets) > 1 else ''}"
+        say(f"{target}: {total} bytes in {count} of at most {longest}")
 
 
 def _load(path: str) -> bytes | Picture:

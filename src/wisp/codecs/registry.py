@@ -27,10 +27,10 @@ ENTRIES = (
 
 # Numbers whose models are gone, which until 1.0 may happen: what they were, and what can be done.
 WITHDRAWN = {
-    0: "the first weights of wisp_small, withdrawn before a release; use the commits of 2026-11-21 before it",
-    1: "the second weights of wisp_small, withdrawn before a release; use the commits of 2026-11-21",
-    4: "the third weights of wisp_small, withdrawn before a release; use the commits of 2026-11-22 before model 7",
-    7: "the fourth weights of wisp_small, withdrawn before a release; use the commits of 2026-11-22 before model 8",
+    0: "weights of wisp_small before the first, withdrawn; use the commits of 2026-11-21 before model 1",
+    1: "the first weights of wisp_small, withdrawn before version 1; use the commits of 2026-11-21",
+    4: "the second weights of wisp_small, withdrawn before version 1; use the commits of 2026-11-22 before model 7",
+    7: "the third weights of wisp_small, withdrawn before version 1; use the commits of 2026-11-22 before model 8",
 }
 
 DEFAULT_MODEL = "wisp_small"

@@ -258,7 +258,11 @@ def load_recipe(path: Path) -> AnyRecipe:
         raise UsageError(
             f"expected a recipe at {path}, found nothing; recipes/ holds the released ones"
         ) from None
-    except tomllib.TOMLDecodeError as fault:
+    except OSError as fault:
+        raise UsageError(
+            f"expected a recipe at {path}, found what cannot be read: {fault.strerror}"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise UsageError(f"{path}: expected TOML, found {fault}") from None
     codec = table.get("codec")
     if codec is not None and codec not in _LATENT_CONFIGS:
