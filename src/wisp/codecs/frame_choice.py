@@ -35,7 +35,7 @@ from wisp.tokens.pyramid import TokenPyramid
 
 VECTOR_BITS = 1.5  # about what a block's vector costs
 VECTOR_PRICE = 2.0  # times the price of a bit: smooth motion also looks better
-ANEW = 2.5  # times as costly must moving be before a region is coded anew: what is moved keeps its detail;
+ANEW = 1.5  # times as costly must moving be before a region is coded anew: what is moved keeps its detail;
 # but not what comes from beyond the edge
 LOST = 4.0  # times as costly: then a region shows something else
 CUT_SHARE = 0.6  # of lost regions: then it is another scene
