@@ -150,7 +150,7 @@ def test_pieces_hold_what_is_wanted_once(
         padded = np.pad(seen, halo)
         return np.lib.stride_tricks.sliding_window_view(padded, (2 * halo + 1,) * 2).sum((2, 3))[..., None]
 
-    bands = list(bands_of(turn, window, halo, threads))
+    bands = list(bands_of(turn, window, halo))
     found = [chosen_features(turn, b, halo, lambda y, x: around(plane[y, x]), threads) for b in bands]
     assert np.array_equal(np.concatenate(found), around(plane)[turn])
     for band in bands:
@@ -303,7 +303,7 @@ def test_broken_priors_are_named(
 
 def test_a_fault_in_one_window_is_the_callers() -> None:
     turn = np.ones((40, 200), bool)
-    bands = list(bands_of(turn, 400, 2, 3))
+    bands = list(bands_of(turn, 400, 2))
     assert len(bands[0].pieces) > 3
     threads = set()
 

@@ -44,11 +44,16 @@ def packets_command(
     join: Annotated[bool, typer.Option("--join", help="From packets back to the picture.")] = False,
     size: Annotated[
         str | None,
-        typer.Option(metavar="BYTES", help="The most bytes of all packets of a picture together (default: 2kB)."),
+        typer.Option(
+            metavar="BYTES", help="The most bytes of all packets of a picture together (default: 2kB)."
+        ),
     ] = None,
     mtu: Annotated[
         int | None,
-        typer.Option(metavar="BYTES", help=f"The most bytes of one packet (default: {DEFAULT_MTU}), before --text makes letters of them."),
+        typer.Option(
+            metavar="BYTES",
+            help=f"The most bytes of one packet (default: {DEFAULT_MTU}), before --text makes letters of them.",
+        ),
     ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="Write letters and digits that can be pasted.")

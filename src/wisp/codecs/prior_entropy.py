@@ -167,7 +167,7 @@ class PriorEntropyModel:
             here = None if context is None else context[:, :, rows, columns]
             return self.prior.features(level, known[:, rows, columns], depths[rows, columns], here)
 
-        for band in bands_of(turn, self.window, halo, self.threads):
+        for band in bands_of(turn, self.window, halo):
             mask = np.zeros(turn.shape, bool)
             mask[band.rows] = turn[band.rows]
             chosen = chosen_features(turn, band, halo, features, self.threads)

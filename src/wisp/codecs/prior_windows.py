@@ -34,11 +34,11 @@ class Band:
     pieces: tuple[_Piece, ...]
 
 
-def bands_of(turn: NDArray[np.bool_], window: int, halo: int, threads: int = 1) -> Iterator[Band]:
+def bands_of(turn: NDArray[np.bool_], window: int, halo: int) -> Iterator[Band]:
     """The bands of a mask (h, w) with something in them; their pieces are about `window` positions or fewer.
 
-    Pieces whose halos would overlap are one, unless they are long. Where there is room, a band has one for each of
-    `threads`.
+    Pieces whose halos would overlap are one, unless they are long. A small picture is one piece, also for several
+    threads: what its halves would repeat, and Python's threads, cost more than they save.
     """
     rows, columns = np.flatnonzero(turn.any(1)), np.flatnonzero(turn.any(0))
     width = int(columns[-1] + 1 - columns[0])
@@ -49,11 +49,10 @@ def bands_of(turn: NDArray[np.bool_], window: int, halo: int, threads: int = 1) 
         used = np.flatnonzero(turn[band].any(0))
         if not len(used):
             continue
-        longest = min(side, max(-(-len(used) // threads), 4 * halo)) if threads > 1 else side
         pieces = []
         for run in np.split(used, np.flatnonzero(np.diff(used) > 2 * halo) + 1):
             start, stop = int(run[0]), int(run[-1]) + 1
-            count = -(-(stop - start) // longest)
+            count = -(-(stop - start) // side)
             ends = [start + (stop - start) * i // count for i in range(count + 1)]
             for left, right in pairwise(ends):
                 high = np.flatnonzero(turn[band, left:right].any(1))
