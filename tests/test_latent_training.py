@@ -258,6 +258,7 @@ def test_a_synthesis_in_eight_bits(tiny_model: Path, tmp_path: Path, photo_u8: n
     (folder / "synthesis.onnx").write_bytes(shrunk)
     write_config(folder, json.loads((folder / "config.json").read_text(encoding="utf-8")))
     data = wisp.compress(photo_u8, size=900, model=tiny_model)
+    assert wisp.compress(photo_u8, size=900, model=folder) == data  # tokens are the analysis' business
     ours, theirs = (np.asarray(wisp.decompress(data, model=m)).astype(int) for m in (folder, tiny_model))
     assert 0 < np.abs(ours - theirs).mean() < 1.5
     start, again = (network_of_bundle(Bundle(path), tiny_recipe().model) for path in (tiny_model, folder))

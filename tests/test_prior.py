@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -306,11 +305,13 @@ def test_a_fault_in_one_window_is_the_callers() -> None:
     bands = list(bands_of(turn, 400, 2))
     assert len(bands[0].pieces) > 3
     threads = set()
+    together = threading.Barrier(3)
 
     def features(rows: slice, columns: slice) -> NDArray[np.float32]:
         threads.add(threading.get_ident())
-        time.sleep(0.01)
-        if columns.start > 60:
+        if columns.start < 50:  # the first three pieces are looked at at once, or never
+            together.wait(60)
+        else:
             raise MemoryError("too little")
         return np.zeros((*turn[rows, columns].shape, 1), np.float32)
 

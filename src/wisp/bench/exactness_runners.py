@@ -32,9 +32,8 @@ class WatchedPrior(MaskedPrior):
         groups: Sequence[int],
     ) -> None:
         super().__init__(parts, make_runner, strides, groups)
+        self._counting = Lock()  # windows may be looked at at once
         self.restart()
-
-    _counting = Lock()  # windows may be looked at at once
 
     def restart(self) -> None:
         """Forget what was kept."""
