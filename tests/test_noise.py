@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,7 +29,7 @@ from wisp.train.recipe import ModelConfig
 from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
 from wisp.train.verify import example_picture, verify_bundle
 
-NOISY = replace(tiny_recipe(), model=replace(tiny_recipe().model, noise=True))
+NOISY = replace(tiny_recipe(), model=replace(tiny_recipe().model, noise=(2, 4)))
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,14 @@ def noisy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_numbers_are_frozen() -> None:
     assert noise_levels(4).shape == (8, 32, 32)
-    found = {size: hashlib.sha256(noise_levels(size).tobytes()).hexdigest()[:16] for size in (2, 4)}
-    assert found == {2: "340c089026848104", 4: "9bb92e8135c583df"}
+    assert noise_levels(16).shape == (8, 32, 32)
+    found = {size: hashlib.sha256(noise_levels(size).tobytes()).hexdigest()[:16] for size in (2, 4, 8, 16)}
+    assert found == {
+        2: "340c089026848104",
+        4: "9bb92e8135c583df",
+        8: "13f8ac25896d3740",
+        16: "3024f32597f47392",
+    }
 
 
 def test_the_origin_moves_the_noise_and_nothing_else(noisy_model: Path) -> None:
@@ -139,12 +146,39 @@ def test_bad_noise_is_refused(noisy_model: Path, tmp_path: Path) -> None:
             analysis_blocks=(1, 1, 1),
             synthesis_blocks=(1, 1, 1),
             grain="routed",
-            noise=True,
+            noise=(4,),
         )
     table = json.loads((noisy_model / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**table, "noise": 1}))
     with pytest.raises(ModelMismatch, match="noise"):
         Bundle(tmp_path)
+
+
+def test_noise_at_coarser_sizes(noisy_model: Path, tmp_path: Path) -> None:
+    """A bundle with noise at 1/2 and 1/4 goes on training with more of it, and such a network is written whole."""
+    coarse = replace(NOISY.model, noise=(2, 4, 8, 16))
+    less, more = (network_of_bundle(Bundle(noisy_model), config).eval() for config in (NOISY.model, coarse))
+    gates = {module.size for module in more.modules() if isinstance(module, NoiseGate)}
+    assert gates == {2, 4, 8, 16}
+    x = torch.rand(1, 3, 64, 64) * 2 - 1
+    depth = torch.full((1, 2, 2), 12)
+    with torch.no_grad():
+        before, after = (network.decode(network.encode(x), depth) for network in (less, more))
+    assert 0 < (before - after).abs().mean() < 0.1
+    graph = synthesis_onnx(more).SerializeToString()
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        tokens = [level.tokens.permute(0, 3, 1, 2).numpy().astype(np.int32) for level in more.encode(x)]
+    feeds = {f"tokens_{i}": plane for i, plane in enumerate(tokens)}
+    shown = session.run(None, {**feeds, "origin": np.array([0, 0])})[0][0].astype(int)
+    wanted = ((after[0].permute(1, 2, 0).numpy() + 1) * 127.5).round().clip(0, 255)
+    assert np.abs(shown - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("sizes", [(4, 2), (2, 3), (32,), (4, 4), True])
+def test_noise_has_its_sizes(sizes: Any) -> None:
+    with pytest.raises(UsageError, match="noise at some sizes"):
+        replace(NOISY.model, noise=sizes)
 
 
 def test_a_network_without_noise_is_as_before() -> None:

@@ -77,13 +77,13 @@ def test_the_default_network_keeps_its_names_and_its_bytes() -> None:
     torch.manual_seed(0)
     config = load_recipe(RECIPES / "wisp_small.toml").model
     assert isinstance(config, ModelConfig)
-    model = TokenPyramid(replace(config, codeword_bound=0.0, noise=False)).eval()
+    model = TokenPyramid(replace(config, codeword_bound=0.0, noise=())).eval()
     parameters = [name for name, _ in model.named_parameters()]
     assert len(parameters) == 100
     names = hashlib.sha256("\n".join(parameters).encode()).hexdigest()[:16]
     assert names == "a2d6b674190cbd14"
     assert listed_nodes(model) == "809b946c9002148f"
-    bounded = TokenPyramid(replace(config, noise=False)).eval()
+    bounded = TokenPyramid(replace(config, noise=())).eval()
     assert listed_nodes(bounded) == "9d29eb20907f0603"  # with the bound on codewords
     released = TokenPyramid(config).eval()
     parameters = [name for name, _ in released.named_parameters()]

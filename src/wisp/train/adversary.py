@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wisp.errors import UsageError
 from wisp.train import parallel
 from wisp.train.critic import Critic, condition_of
 from wisp.train.feature_loss import Compared, FeatureLoss
@@ -17,6 +17,21 @@ from wisp.train.feature_loss import Compared, FeatureLoss
 LEARNING_RATE = 4e-4
 BETAS = (0.0, 0.99)
 _Judged = tuple[Sequence[Tensor], Tensor, Tensor]  # features, what was sent, pixels
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Syntheses of which there are no photographs.
+
+    Attributes:
+        features: maps (B, C, h, w), fine to coarse, as Compared has them, with gradients.
+        sent: as wisp.train.critic.condition_of.
+        pictures: (B, 3, H, W), what the features are of, with gradients.
+    """
+
+    features: Sequence[Tensor]
+    sent: Sequence[Tensor]
+    pictures: Tensor
 
 
 class Adversary:
@@ -36,24 +51,22 @@ class Adversary:
         self,
         compared: Compared,
         sent: Sequence[Tensor],
-        drawn: tuple[Sequence[Tensor], Sequence[Tensor]] | None = None,
+        drawn: Drawn | None = None,
     ) -> Tensor:
         """How little the critic takes the syntheses for photographs: a scalar, with gradients to them.
 
         Args:
             compared: features of photographs and syntheses; kept for `step`.
             sent: as wisp.train.critic.condition_of.
-            drawn: features of syntheses of which there are no photographs, and what was sent of those; not for a
-                critic of pixels.
+            drawn: more syntheses, cut by the same shift.
         """
         condition = condition_of(sent, self.stride, compared.shift)
         made, of = compared.found, condition
-        if drawn is not None and self.critic.pixels is not None:
-            raise UsageError("expected no drawn syntheses with a critic of pixels, found some; leave one out")
-        if drawn is not None:
-            made = tuple(torch.cat(pair) for pair in zip(made, drawn[0], strict=True))
-            of = torch.cat([of, condition_of(drawn[1], self.stride, compared.shift)])
         x, x_hat = compared.pictures
+        if drawn is not None:
+            made = tuple(torch.cat(pair) for pair in zip(made, drawn.features, strict=True))
+            of = torch.cat([of, condition_of(drawn.sent, self.stride, compared.shift)])
+            x_hat = torch.cat([x_hat, drawn.pictures.to(x_hat.dtype)])
         self._seen = (compared.wanted, condition, x), (tuple(f.detach() for f in made), of, x_hat.detach())
         return -torch.stack([logits.mean() for logits in self.critic(made, of, x_hat)]).mean()
 

@@ -6,8 +6,9 @@ network of the same shape again, with a writer that takes notes, tells which sto
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 
 import numpy as np
 import onnx
@@ -62,7 +63,7 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
 
     Latents are where the bundle's analysis puts them, so each LatentNorm starts as the identity. Codewords with a price
     are used as often as their price says, others one as often as the next. A bundle made without the recipe's
-    `codeword_bound`, or with another, or without its noise, can be started from too.
+    `codeword_bound`, or with another, or without its noise or with less of it, can be started from too.
 
     Args:
         config: the shape that the bundle was trained in, as its recipe says.
@@ -78,10 +79,12 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
     network = TokenPyramid(config)
     offsets: list[NDArray] = []
     bounded = False
-    synthesis = partial(write_synthesis, noise=bundle.config.noise)
-    for name, write in (("analysis.onnx", write_analysis), ("synthesis.onnx", synthesis)):
+    # a bundle may have its noise at fewer sizes than the recipe: the finer ones, or none
+    sizes = [config.noise[: n + 1] for n in range(len(config.noise))] if bundle.config.noise else [()]
+    syntheses = [partial(write_synthesis, noise=some) for some in sizes]
+    for name, writes in (("analysis.onnx", [write_analysis]), ("synthesis.onnx", syntheses)):
         found = kernels_in_half_precision(onnx.load_model_from_string(bundle.verified(name).read_bytes()))
-        read = _read_notes(found, write, network)
+        read = _read_notes(found, writes, network)
         if read is None:
             raise ModelMismatch(
                 f"expected {name} of {bundle.folder} to be built as the recipe says, found another"
@@ -119,13 +122,13 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
 
 def _read_notes(
     found: onnx.ModelProto,
-    write: Callable[[GraphWriter, TokenPyramid], onnx.ModelProto],
+    writes: Sequence[Callable[[GraphWriter, TokenPyramid], onnx.ModelProto]],
     network: TokenPyramid,
 ) -> tuple[_NotingWriter, bool] | None:
     """The notes of writing `network` as `found` was written, and whether that was with a bound on codewords."""
     bounds = [_quantizer(module).bound for module in network.quantizers]
     try:
-        for bound in (0.0, 1.0):
+        for bound, write in product((0.0, 1.0), writes):
             for module in network.quantizers:
                 _quantizer(module).bound = bound
             writer = _NotingWriter()

@@ -108,8 +108,9 @@ class GraphWriter:
         assert isinstance(layer, Upsample)
         return self.node("DepthToSpace", self.conv(x, layer.conv), blocksize=2, mode="CRD")
 
-    def noise(self, x: str, layer: NoiseGate, origin: str) -> str:
+    def noise(self, x: str, layer: nn.Module, origin: str) -> str:
         """x + gate(x) * mix(noise at `origin`), rows and columns of the picture's pixels (2,) int64."""
+        assert isinstance(layer, NoiseGate)
         side = layer.plane.shape[-1]
         plane = self.constant(noise_levels(layer.size)[None])
         start = self.node("Div", origin, self.constant(np.array(layer.size, np.int64)))

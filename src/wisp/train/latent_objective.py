@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wisp.train.adversary import Adversary
+from wisp.train.adversary import Adversary, Drawn
 from wisp.train.feature_loss import Compared, FeatureLoss, random_window
 from wisp.train.latent_configs import GridConfig, VectorConfig
 from wisp.train.latent_networks import Coded, GridAutoencoder, LatentNetwork, VectorAutoencoder
@@ -93,7 +93,9 @@ class LatentObjective:
         if isinstance(model, VectorAutoencoder):
             count = max(1, len(coded.sent) // SAMPLED)
             sampled = model.sample(random_steps(model.config, count).to(self.device))
-            drawn = self.features.look(sampled.x_hat, compared.shift), [sampled.sent]
+            top, left = compared.shift
+            features = self.features.look(sampled.x_hat, compared.shift)
+            drawn = Drawn(features, [sampled.sent], sampled.x_hat[..., top:, left:])
         with torch.autocast(device_type=self.device.type, enabled=False):
             return adversary.doubt(compared, [coded.sent], drawn)
 

@@ -131,9 +131,11 @@ class SynthesisTransform(nn.Module):
                 self.add_module(f"in{size}", nn.Conv2d(inputs[size], width, 3, padding=1))
             self.add_module(f"blocks{size}", blocks(width, count))
             before = width
-        self.noise4 = NoiseGate(before, 4) if config.noise else None
+        for size, width in zip(config.sizes, config.widths, strict=True):
+            if size in config.noise:
+                self.add_module(f"noise{size}", NoiseGate(width, size))
         self.head: nn.Module = (
-            SmoothHead(before, config.noise) if config.head == "smooth" else ShuffleHead(before)
+            SmoothHead(before, 2 in config.noise) if config.head == "smooth" else ShuffleHead(before)
         )
 
     def forward(self, latents: list[Tensor], masks: list[Tensor]) -> Tensor:
@@ -148,8 +150,8 @@ class SynthesisTransform(nn.Module):
                 h = self.get_submodule(f"up{size}")(h)
                 if size in entering:
                     h = h + self.get_submodule(f"in{size}")(entering[size])
-            if size == self.config.sizes[0] and self.noise4 is not None:
-                h = self.noise4(h)
+            if size in self.config.noise:
+                h = self.get_submodule(f"noise{size}")(h)
             h = self.get_submodule(f"blocks{size}")(h)
         y: Tensor = self.head(h)
         return y

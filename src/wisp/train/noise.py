@@ -4,7 +4,8 @@ Convolutions and pixel shuffles make of constant features nothing but a pattern 
 synthesis that is asked for texture weaves a cloth of four pixels. A plane of fixed numbers, added where a gate of the
 features lets it through, gives it something irregular to make texture of (Karras et al. 2019, StyleGAN, section 3.2,
 draws such planes anew each time). The numbers are those of every reader: SHAKE-256, a byte each, in a square that
-repeats after 128 pixels. A part of a picture says where it lies (its *origin*), so that tiles agree with the whole.
+repeats after 128 pixels, or after 512 where features are at 1/8 and coarser: larger shapes are more easily seen to
+repeat. A part of a picture says where it lies (its *origin*), so that tiles agree with the whole.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-PERIOD = 128  # pixels
+PERIODS = {2: 128, 4: 128, 8: 512, 16: 512}  # pixels, by size
 CHANNELS = 8
 UNIT = np.float32(1 / 74)  # of a level, so that levels -128..127 have a variance of 1
 FIRST_GATE = 0.1
 
 
 def noise_levels(size: int) -> NDArray[np.int8]:
-    """(CHANNELS, PERIOD / size, PERIOD / size), for features at 1/size of the picture's size."""
-    side = PERIOD // size
+    """(CHANNELS, period / size, period / size), for features at 1/size of the picture's size."""
+    side = PERIODS[size] // size
     raw = hashlib.shake_256(b"wisp noise %d" % size).digest(CHANNELS * side * side)
     return np.frombuffer(raw, np.uint8).view(np.int8).reshape(CHANNELS, side, side)
 

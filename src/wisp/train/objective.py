@@ -11,9 +11,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from wisp.train.adversary import Adversary
+from wisp.train.adversary import Adversary, Drawn
 from wisp.train.colour_loss import shift_power
 from wisp.train.depths import depths_for
+from wisp.train.drawn_tokens import DrawnTokens
 from wisp.train.feature_loss import Compared, FeatureLoss, random_window
 from wisp.train.lattice_loss import lattice_power
 from wisp.train.pyramids import PyramidNetwork
@@ -41,8 +42,10 @@ class Objective:
         adversary: the critic, if a stage has one.
     """
 
-    def __init__(self, recipe: Recipe, weights: Path | None, device: torch.device) -> None:
-        self.device = device
+    def __init__(
+        self, recipe: Recipe, weights: Path | None, device: torch.device, drawn: DrawnTokens | None = None
+    ) -> None:
+        self.device, self.drawn = device, drawn
         stages = recipe.stages
         self.rate = RateTraining(recipe.model, device) if any(s.rate_weight for s in stages) else None
         self.adversary: Adversary | None = None
@@ -102,7 +105,8 @@ class Objective:
                 share = distances / usual_errors(usual, base, distances, "feature ")
                 total = total + stage.feature_weight * share.mean()
                 if stage.adversarial_weight and self.adversary is not None:
-                    parts["doubt"] = self._doubt(self.adversary, model, levels, depth, compared)
+                    drawn = self._drawn(model, levels, depth, compared, stage.drawn_share)
+                    parts["doubt"] = self._doubt(self.adversary, model, levels, depth, compared, drawn)
                     total = total + stage.adversarial_weight * parts["doubt"]
             if stage.fine_feature_weight and self.fine_features is not None:
                 half = len(x) // 2  # crops come in random order and at random depths
@@ -124,10 +128,29 @@ class Objective:
         levels: list[QuantizedLevel],
         depth: Tensor,
         compared: Compared,
+        drawn: Drawn | None,
     ) -> Tensor:
         sent, _ = model.received(levels, depth)
         with torch.autocast(device_type=self.device.type, enabled=False):
-            return adversary.doubt(compared, sent)
+            return adversary.doubt(compared, sent, drawn)
+
+    def _drawn(
+        self,
+        model: PyramidNetwork,
+        levels: list[QuantizedLevel],
+        depth: Tensor,
+        compared: Compared,
+        share: float,
+    ) -> Drawn | None:
+        """The first crops of the batch once more, with tokens that the prior made up."""
+        if not share or self.drawn is None or self.features is None:
+            return None
+        count = max(1, round(share * len(depth)))
+        x_hat = model.decode(*self.drawn.fill(model, levels, depth, count)).float()
+        sent, _ = model.received(levels, depth)
+        top, left = compared.shift
+        features = self.features.look(x_hat, compared.shift)
+        return Drawn(features, [y[:count] for y in sent], x_hat[..., top:, left:])
 
 
 def usual_errors(usual: dict[str, float], base: Tensor, errors: Tensor, kind: str = "") -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from wisp.runtime.bundle import Bundle
+from wisp.train.drawn_tokens import drawn_tokens
 from wisp.train.from_bundle import network_of_bundle
 from wisp.train.loop import Trainer
 from wisp.train.objective import Objective
@@ -34,7 +35,9 @@ class PyramidTrainer(Trainer):
 
     def new_objective(self) -> Objective:
         """The loss whose formula stands with StageConfig."""
-        return Objective(self.recipe, self.options.weights, self.device)
+        bundle = None if self.options.start is None else Bundle(self.options.start)
+        drawn = drawn_tokens(self.recipe, bundle)
+        return Objective(self.recipe, self.options.weights, self.device, drawn)
 
     def look_at_crops(self) -> None:
         """Start heads at principal components."""

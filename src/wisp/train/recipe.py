@@ -13,6 +13,7 @@ from wisp.train.latent_configs import GridConfig, VectorConfig
 
 _T = TypeVar("_T")
 STRIDES = (32, 16, 8, 4)
+NOISE_SIZES = (2, 4, 8, 16)
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class ModelConfig:
             (one level for each region, with one codebook for all: wisp.train.routed_networks).
         codeword_bound: how many times as far as the nearest, in squared distance, a codeword may be for its price
             (wisp.train.quantizer); 0: any.
-        noise: the synthesis is given fixed noise to make texture of (wisp.train.noise).
+        noise: at which sizes, among 2, 4, 8 and 16, the synthesis is given fixed noise to make texture of
+            (wisp.train.noise).
         injection: of a routed model: finer grains enter the synthesis at their own stride. False is an ablation.
         same_contexts: the tables of a group see at most so many earlier groups of its own position, the
             nearest in the order; None: all of them. A table is 64 kB.
@@ -54,7 +56,7 @@ class ModelConfig:
     same_contexts: int | None = None
     injection: bool = True
     codeword_bound: float = 0.0
-    noise: bool = False
+    noise: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         runs = [STRIDES[i:j] for i in range(len(STRIDES)) for j in range(i + 1, len(STRIDES) + 1)]
@@ -69,6 +71,11 @@ class ModelConfig:
             )
         if self.noise and self.grain == "routed":
             raise UsageError("expected no noise with a routed grain, found it; leave it out")
+        known = [
+            size for size in NOISE_SIZES if size < self.strides[0] and (size > 2 or self.head == "smooth")
+        ]
+        if type(self.noise) is not tuple or self.noise != tuple(s for s in known if s in self.noise):
+            raise UsageError(f"expected noise at some sizes of {known}, in this order, found {self.noise}")
         wanted = 1024 if self.grain == "routed" else 256
         if self.codebook_size != wanted:
             raise UsageError(
@@ -165,6 +172,8 @@ class StageConfig:
             or not at all, which is the whole level for residual codewords and a slice of channels for product ones.
         frozen_tokens: train the synthesis transform only, on unchanged tokens.
         pixel_critic: half of the critic's verdict is on pixels; of all stages with a critic, if of one.
+        drawn_share: so many of the crops are shown a second time with tokens drawn from the prior where none were sent,
+            for the critic alone (wisp.train.drawn_tokens); in runs that start from a bundle and leave its tokens.
         codeword_price: what a bit costs when a codeword is chosen, in shares of the usual squared distance
             (wisp.train.quantizer); the handicaps stay when a later stage has no price.
     """
@@ -183,6 +192,7 @@ class StageConfig:
     rate_weight: float = 0.0
     adversarial_weight: float = 0.0
     pixel_critic: bool = False
+    drawn_share: float = 0.0
     codeword_price: float = 0.0
     quantized: bool = True
     frozen_tokens: bool = False
@@ -197,6 +207,11 @@ class StageConfig:
             raise UsageError(
                 f"stage {self.name}: expected an adversarial_weight beside pixel_critic, found none; "
                 "give one or leave pixel_critic out"
+            )
+        if not 0 <= self.drawn_share <= 1 or (self.drawn_share and not self.adversarial_weight):
+            raise UsageError(
+                f"stage {self.name}: expected drawn_share from 0 to 1, and an adversarial_weight beside it, "
+                f"found {self.drawn_share} and {self.adversarial_weight}"
             )
 
 
@@ -275,8 +290,9 @@ def load_recipe(path: Path) -> AnyRecipe:
         raise UsageError(
             f"{path}: expected [[stage]] tables whose shares sum to 1, found {[s.share for s in stages]}"
         )
-    if codec is not None and any(s.pixel_critic for s in stages):
-        raise UsageError(f"{path}: expected no pixel_critic with codec {codec!r}, found it; leave it out")
+    for key in ("pixel_critic", "drawn_share"):
+        if codec is not None and any(getattr(s, key) for s in stages):
+            raise UsageError(f"{path}: expected no {key} with codec {codec!r}, found it; leave it out")
     kind: type[Any] = Recipe if codec is None else LatentRecipe
     recipe: AnyRecipe = _build(kind, {**table, "model": model, "data": data, "stages": stages}, str(path))
     return recipe

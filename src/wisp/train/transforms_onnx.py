@@ -122,11 +122,13 @@ def write_analysis(w: GraphWriter, pyramid: TokenPyramid) -> onnx.ModelProto:
     return w.model("analysis", [image], outputs)
 
 
-def write_synthesis(w: GraphWriter, pyramid: TokenPyramid, noise: bool = True) -> onnx.ModelProto:
-    """The synthesis network by a writer, layer by layer in the order of the data; without `noise` as if it had none."""
+def write_synthesis(
+    w: GraphWriter, pyramid: TokenPyramid, noise: tuple[int, ...] | None = None
+) -> onnx.ModelProto:
+    """The synthesis network by a writer, layer by layer in the order of the data; with `noise` only at those sizes."""
     s = pyramid.synthesis
-    noise4 = s.noise4 if noise else None
-    origin = "" if noise4 is None else "origin"
+    noise = pyramid.config.noise if noise is None else noise
+    origin = "origin" if noise else ""
     inputs, entries = [], {}
     absent = w.constant(np.array(pyramid.config.codebook_size, np.int32))
     for i, module in enumerate(pyramid.quantizers):
@@ -149,12 +151,12 @@ def write_synthesis(w: GraphWriter, pyramid: TokenPyramid, noise: bool = True) -
         up = w.upsample(h, s.get_submodule(f"up{size}")) if h else ""
         own = w.conv(entries[size], s.get_submodule(f"in{size}")) if size in entries else ""
         h = w.node("Add", up, own) if up and own else up or own
-        if size == pyramid.config.sizes[0] and noise4 is not None:
-            h = w.noise(h, noise4, origin)
+        if size in noise:
+            h = w.noise(h, s.get_submodule(f"noise{size}"), origin)
         h = w.blocks(h, s.get_submodule(f"blocks{size}"))
     if origin:
         inputs.append(helper.make_tensor_value_info(origin, TensorProto.INT64, [2]))
-    x = w.head(h, s.head, origin)
+    x = w.head(h, s.head, origin if 2 in noise else "")
     x = w.node("Mul", w.node("Add", x, w.constant(np.float32(1))), w.constant(np.float32(127.5)))
     x = w.node("Clip", w.node("Round", x), w.constant(np.float32(0)), w.constant(np.float32(255)))
     x = w.node("Transpose", w.node("Cast", x, to=TensorProto.UINT8), perm=[0, 2, 3, 1])
