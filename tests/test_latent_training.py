@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import replace
-from math import prod
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny_bundle import tiny_recipe
 from tiny_latents import tiny_grid_recipe, tiny_vector_recipe, write_pictures
 
-import wisp
 from wisp.codecs.latent_grid import ABSENT
 from wisp.errors import UsageError
 from wisp.runtime import Bundle
 from wisp.train.checkpoint import load_checkpoint
-from wisp.train.eighths import kernels_in_eight_bits, kernels_in_half_precision
-from wisp.train.export import write_config
 from wisp.train.export_options import ExportOptions
 from wisp.train.exports import export_any
-from wisp.train.from_bundle import network_of_bundle
 from wisp.train.latent_configs import GridConfig, VectorConfig
 from wisp.train.latent_export import latent_network_of
 from wisp.train.latent_networks import GridAutoencoder, VectorAutoencoder
@@ -249,27 +240,6 @@ def test_far_latents_find_their_way_back() -> None:
         assert float(z.grad * z.detach()) > 0
 
 
-def test_a_synthesis_in_eight_bits(tiny_model: Path, tmp_path: Path, photo_u8: np.ndarray) -> None:
-    folder = tmp_path / "bundle"
-    shutil.copytree(tiny_model, folder)
-    before = onnx.load_model(folder / "synthesis.onnx")
-    shrunk = kernels_in_eight_bits(before, smallest=0).SerializeToString()
-    assert len(shrunk) < len(before.SerializeToString())
-    (folder / "synthesis.onnx").write_bytes(shrunk)
-    write_config(folder, json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    data = wisp.compress(photo_u8, size=900, model=tiny_model)
-    assert wisp.compress(photo_u8, size=900, model=folder) == data  # tokens are the analysis' business
-    ours, theirs = (np.asarray(wisp.decompress(data, model=m)).astype(int) for m in (folder, tiny_model))
-    assert 0 < np.abs(ours - theirs).mean() < 1.5
-    start, again = (network_of_bundle(Bundle(path), tiny_recipe().model) for path in (tiny_model, folder))
-    for name, weight in start.synthesis.state_dict().items():
-        other = again.synthesis.state_dict()[name]
-        step = weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True) / 127
-        assert torch.all(
-            (weight - other).abs() <= 0.55 * step + 1e-6 if weight.dim() == 4 else weight == other
-        )
-
-
 def test_latents_have_no_eight_bits_to_ask_for(tmp_path: Path) -> None:
     run = tmp_path / "run"
     recipe = tiny_grid_recipe()
@@ -278,20 +248,6 @@ def test_latents_have_no_eight_bits_to_ask_for(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="eight-bits"):
         export_any(run, tmp_path / "bundle", tmp_path / "pictures", ExportOptions(eight_bits=True))
     assert not (tmp_path / "bundle").exists()
-
-
-def test_small_kernels_stay_as_they_are(tiny_model: Path) -> None:
-    graph = onnx.load_model(tiny_model / "synthesis.onnx")
-    sizes = {part.name: prod(part.dims) for part in graph.graph.initializer if len(part.dims) == 4}
-    smallest = sorted(sizes.values())[len(sizes) // 2]
-    shrunk = {p.name: p for p in kernels_in_eight_bits(graph, smallest).graph.initializer}
-    kinds = {size >= smallest: shrunk[name].data_type for name, size in sizes.items()}
-    assert kinds == {True: onnx.TensorProto.INT8, False: onnx.TensorProto.FLOAT16}
-    for name, size in sizes.items():
-        assert (shrunk[name].data_type == onnx.TensorProto.INT8) == (size >= smallest)
-    back = kernels_in_half_precision(kernels_in_eight_bits(graph, smallest))
-    assert [node.op_type for node in back.graph.node] == [node.op_type for node in graph.graph.node]
-    assert kernels_in_half_precision(graph) is graph
 
 
 def test_a_latent_recipe_with_a_critic_of_pixels_is_refused(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def export_command(
         ),
     ] = False,
     eight_bits: Annotated[
-        bool, typer.Option("--eight-bits", help="Store the synthesis' large kernels in 8 bits, not 16.")
+        bool, typer.Option("--eight-bits", help="Store the networks' large kernels in 8 bits, not 16.")
     ] = False,
     force: ForceOption = False,
     quiet: QuietOption = False,

@@ -1,8 +1,8 @@
-"""Large kernels of a bundle's synthesis in 8 bits: half of its bytes.
+"""Large kernels of a bundle's networks in 8 bits: half of its bytes.
 
-Pixels move by a fifth of a grey level on average, and by two at most in what was looked at. Only the synthesis: its
-floats may drift, and what a file says does not depend on them. Tokens come from the analysis, whose weights stay as
-they are. Small kernels stay in half precision too: they hold few bytes, and those of the last layers set the colours.
+Pixels move by a fifth of a grey level on average, and by two at most in what was looked at. The analysis chooses
+another codeword for one token in twenty to five, about as near; what a file says does not depend on how its tokens
+were chosen. Small kernels stay in half precision: they hold few bytes, and those of the last layers set the colours.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from math import prod
 
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from wisp.train.graph import in_eight_bits
 from wisp.train.pyramids import PyramidNetwork
-from wisp.train.transforms_onnx import synthesis_onnx
+from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
 
 SMALLEST = 20_000  # weights of a kernel that is worth it
 
@@ -86,6 +88,29 @@ def synthesis_bytes(network: PyramidNetwork, eight_bits: bool) -> bytes:
     """A pyramid's synthesis.onnx."""
     graph = synthesis_onnx(network)
     return (kernels_in_eight_bits(graph) if eight_bits else graph).SerializeToString()
+
+
+def analysis_bytes(network: PyramidNetwork, eight_bits: bool, smallest: int = SMALLEST) -> bytes:
+    """A pyramid's analysis.onnx; of a network read back from one with 8-bit kernels the same bytes again."""
+    graph = analysis_onnx(network)
+    return (kernels_in_eight_bits(graph, smallest) if eight_bits else graph).SerializeToString()
+
+
+def has_eight_bits(model: onnx.ModelProto) -> bool:
+    """Whether a graph has kernels in 8 bits."""
+    return any(part.data_type == TensorProto.INT8 and len(part.dims) == 4 for part in model.graph.initializer)
+
+
+@torch.no_grad()
+def settle_in_eight_bits(network: PyramidNetwork, smallest: int = SMALLEST) -> None:
+    """Round what makes tokens as a bundle with 8-bit kernels has it."""
+    network.settle()
+    for part in (network.analysis, network.heads, network.contexts):
+        for layer in part.modules():
+            if isinstance(layer, nn.Conv2d) and layer.weight.numel() >= smallest:
+                levels, scales = in_eight_bits(layer.weight.numpy())
+                rounded = (levels.astype(np.float32) * scales).astype(np.float16)
+                layer.weight.copy_(torch.from_numpy(rounded.astype(np.float32)))
 
 
 def _is_large(part: onnx.TensorProto, smallest: int) -> bool:

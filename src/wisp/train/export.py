@@ -30,7 +30,7 @@ from wisp.tokens.pyramid import TokenPyramid
 from wisp.train.card import write_card
 from wisp.train.checkpoint import load_checkpoint
 from wisp.train.dataset import load_photographs
-from wisp.train.eighths import synthesis_bytes
+from wisp.train.eighths import analysis_bytes, synthesis_bytes
 from wisp.train.export_options import ExportOptions, begin, check_place, config_head, finish
 from wisp.train.fit_allocation import (
     fit_grain_logits,
@@ -42,7 +42,6 @@ from wisp.train.fit_tables import candidate_contexts, fit_group, split
 from wisp.train.pyramids import PyramidNetwork, new_network
 from wisp.train.recipe import ModelConfig
 from wisp.train.routed_fit import fit_routed_allocation, huffman_lengths, route_at_random
-from wisp.train.transforms_onnx import analysis_onnx
 
 MASKING = 0.5
 # The first: where both scales have the same mean LPIPS-squeeze; the others: about the smallest files.
@@ -90,7 +89,7 @@ def export_bundle(run: Path, folder: Path, data: Path, options: ExportOptions | 
     state = load_checkpoint(run)
     network = network_of(state)
     part = begin(folder)
-    (part / "analysis.onnx").write_bytes(analysis_onnx(network).SerializeToString())
+    (part / "analysis.onnx").write_bytes(analysis_bytes(network, options.eight_bits))
     (part / "synthesis.onnx").write_bytes(synthesis_bytes(network, options.eight_bits))
     config = network.config
     contexts = [

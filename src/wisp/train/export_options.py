@@ -21,7 +21,7 @@ class ExportOptions:
         image_limit: how many of the photographs the tables are fitted to.
         name: bundle name; default the recipe's.
         card_notes: Markdown for the end of the card: what the data are, what was seen.
-        eight_bits: the large kernels of a pyramid's synthesis are stored in 8 bits (wisp.train.eighths).
+        eight_bits: the large kernels of a pyramid's networks are stored in 8 bits (wisp.train.eighths).
         note: called with a line of progress now and then.
     """
 
