@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +17,15 @@ from torch import Tensor
 
 from wisp.errors import UsageError
 from wisp.runtime import Bundle
+from wisp.train.adversary import Drawn
 from wisp.train.drawn_tokens import DrawnTokens, drawn_tokens
+from wisp.train.export import write_config
+from wisp.train.feature_loss import Compared
 from wisp.train.from_bundle import network_of_bundle
 from wisp.train.pyramid_trainer import PyramidTrainer
 from wisp.train.recipe import Recipe, StageConfig
 from wisp.train.run_options import RunOptions
+from wisp.train.transforms_onnx import synthesis_onnx
 from wisp.train.verify import example_picture
 
 STAGE = StageConfig(
@@ -83,7 +89,9 @@ def _first(straight_through: object, part: Tensor) -> Tensor:
     return whole[:2]
 
 
-def test_training_with_drawn_tokens(prior_model: Path, weights: Path, tmp_path: Path) -> None:
+def test_training_with_drawn_tokens(
+    prior_model: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     Image.fromarray(example_picture(80, 100)).save(pictures / "0.png")
@@ -98,11 +106,50 @@ def test_training_with_drawn_tokens(prior_model: Path, weights: Path, tmp_path: 
         threads=1,
     )
     trainer = PyramidTrainer(RECIPE, options)
+    adversary = trainer.objective.adversary
+    assert adversary is not None
+    seen: list[tuple[Drawn | None, list[Tensor]]] = []
+    doubt = adversary.doubt
+
+    def spy(compared: Compared, sent: list[Tensor], drawn: Drawn | None = None) -> Tensor:
+        seen.append((drawn, sent))
+        return doubt(compared, sent, drawn)
+
+    monkeypatch.setattr(adversary, "doubt", spy)
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     trainer.train()
     after = trainer.model.state_dict()
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"synthesis"}
+    assert len(seen) == 2
+    for drawn, sent in seen:
+        assert drawn is not None
+        assert drawn.pictures.requires_grad
+        assert len(drawn.pictures) == len(drawn.features[0]) == 2  # half of the batch
+        for theirs, whole in zip(drawn.sent, sent, strict=True):
+            assert torch.equal(theirs, whole[:2])  # judged by what was sent
+
+
+def test_a_resumed_run_needs_its_bundle(prior_model: Path, weights: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.fromarray(example_picture(80, 100)).save(pictures / "0.png")
+    options = RunOptions(
+        pictures, tmp_path / "run", 1e15, weights, start=prior_model, max_steps=1, device="cpu", threads=1
+    )
+    PyramidTrainer(RECIPE, options).train()
+    with pytest.raises(UsageError, match="give it with --start again"):
+        PyramidTrainer(RECIPE, replace(options, start=None, resume=True))
+    other = Path(shutil.copytree(prior_model, tmp_path / "other"))
+    network = network_of_bundle(Bundle(prior_model), RECIPE.model)
+    network.quantizers[2].codebooks[0, 0, 0] += 1  # type: ignore[union-attr, index]
+    (other / "synthesis.onnx").write_bytes(synthesis_onnx(network).SerializeToString())
+    write_config(other, json.loads((other / "config.json").read_text()))
+    with pytest.raises(UsageError, match="found another"):
+        PyramidTrainer(RECIPE, replace(options, start=other, resume=True))
+    again = PyramidTrainer(RECIPE, replace(options, resume=True, max_steps=2))
+    again.train()
+    assert again.progress.total_step == 2
 
 
 def test_drawn_tokens_need_a_prior_of_these_tokens(prior_model: Path, tiny_model: Path) -> None:
@@ -113,8 +160,9 @@ def test_drawn_tokens_need_a_prior_of_these_tokens(prior_model: Path, tiny_model
     moving = replace(RECIPE, stages=(replace(STAGE, share=0.5, frozen_tokens=False, drawn_share=0.0), STAGE))
     with pytest.raises(UsageError, match="leaves its tokens"):
         drawn_tokens(moving, Bundle(prior_model))
-    with pytest.raises(UsageError, match="prior"):
+    with pytest.raises(UsageError, match="run wisp train-prior"):
         drawn_tokens(RECIPE, Bundle(tiny_model))
-    for changes in ({"drawn_share": 1.5}, {"adversarial_weight": 0.0, "pixel_critic": False}):
+    wrong = ({"drawn_share": 1.5}, {"frozen_tokens": False}, {"quantized": False})
+    for changes in (*wrong, {"adversarial_weight": 0.0, "pixel_critic": False}):
         with pytest.raises(UsageError, match="drawn_share"):
             replace(STAGE, **changes)  # type: ignore[arg-type]

@@ -12,24 +12,25 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from tiny_bundle import tiny_recipe
+from tiny_bundle import tiny_bundle, tiny_recipe, tiny_routed_recipe
 
 import wisp
 from wisp.codecs.pyramid_networks import analyse
 from wisp.errors import ModelMismatch
 from wisp.runtime import Bundle, find_bundle
-from wisp.train import replace_synthesis
+from wisp.train import eighths, replace_synthesis
 from wisp.train.eighths import (
     analysis_bytes,
     has_eight_bits,
     kernels_in_eight_bits,
     kernels_in_half_precision,
-    settle_in_eight_bits,
+    round_analysis,
 )
-from wisp.train.export import write_config
+from wisp.train.export import export_bundle, write_config
+from wisp.train.export_options import ExportOptions
 from wisp.train.from_bundle import network_of_bundle
-from wisp.train.recipe import load_recipe
-from wisp.train.verify import example_picture
+from wisp.train.recipe import Recipe, load_recipe
+from wisp.train.verify import example_picture, verify_bundle
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "wisp_small.toml"
 
@@ -81,9 +82,10 @@ def test_an_analysis_in_eight_bits_comes_out_again(tiny_model: Path, tmp_path: P
     write_config(folder, json.loads((folder / "config.json").read_text(encoding="utf-8")))
     again = network_of_bundle(Bundle(folder), config)
     assert analysis_bytes(again, True, 0) == shrunk
-    settle_in_eight_bits(network, 0)
-    for name, weight in network.state_dict().items():
-        assert torch.equal(weight, again.state_dict()[name]) or "norm" in name or "ema" in name, name
+    round_analysis(network, 0)
+    for part in ("analysis", "heads", "contexts"):
+        for name, weight in getattr(network, part).state_dict().items():
+            assert torch.equal(weight, getattr(again, part).state_dict()[name]) or "norm" in name, name
 
 
 def test_the_released_analysis_in_eight_bits(tmp_path: Path) -> None:
@@ -97,12 +99,12 @@ def test_the_released_analysis_in_eight_bits(tmp_path: Path) -> None:
     write_config(folder, json.loads((folder / "config.json").read_text(encoding="utf-8")))
     pixels = example_picture()
     wide, narrow = (analyse(bundle, pixels) for bundle in (released, Bundle(folder)))
-    settle_in_eight_bits(network)
+    round_analysis(network)
     x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     with torch.no_grad():
         levels = network.encode(x)
     for level, plane in zip(levels, narrow.tokens.planes, strict=True):
-        assert (level.tokens.permute(0, 3, 1, 2)[0].numpy() == plane).mean() > 0.97
+        assert (level.tokens.permute(0, 3, 1, 2)[0].numpy() == plane).mean() > 0.999
     for ours, theirs in zip(narrow.errors, wide.errors, strict=True):
         assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.05)
 
@@ -124,3 +126,20 @@ def test_a_synthesis_is_renewed_beside_an_analysis_in_eight_bits(
         network.heads[0].out.weight.add_(0.1)  # type: ignore[operator, union-attr]
     with pytest.raises(ModelMismatch, match="expected the analysis"):
         replace_synthesis.replace_synthesis(tmp_path, folder)
+
+
+@pytest.mark.parametrize("recipe", [tiny_recipe(), tiny_routed_recipe()], ids=["map", "routed"])
+def test_an_export_in_eight_bits_is_verified(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_bundle(tmp_path / "wide", tmp_path / "work", recipe)
+    monkeypatch.setattr(eighths, "SMALLEST", 0)
+    run, data = tmp_path / "work" / "run", tmp_path / "work" / "pictures"
+    export_bundle(run, tmp_path / "narrow", data, ExportOptions(eight_bits=True))
+    for name in ("analysis.onnx", "synthesis.onnx"):
+        assert has_eight_bits(onnx.load_model(tmp_path / "narrow" / name)), name
+        assert not has_eight_bits(onnx.load_model(tmp_path / "wide" / name)), name
+    report = verify_bundle(tmp_path / "narrow", run)
+    assert report.token_agreement is not None
+    assert min(report.token_agreement) > 0.99
+    assert report.tokens_survive

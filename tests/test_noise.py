@@ -21,7 +21,7 @@ from wisp.codecs import codec_for_model, pyramid_networks
 from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import Bundle
 from wisp.train import replace_synthesis
-from wisp.train.export import write_config
+from wisp.train.export import network_of, write_config
 from wisp.train.from_bundle import network_of_bundle
 from wisp.train.networks import TokenPyramid
 from wisp.train.noise import NoiseGate, noise_levels
@@ -175,9 +175,31 @@ def test_noise_at_coarser_sizes(noisy_model: Path, tmp_path: Path) -> None:
     assert np.abs(shown - wanted).max() <= 1
 
 
+def test_a_bundle_may_have_noise_at_any_fewer_sizes(noisy_model: Path, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    coarse = TokenPyramid(replace(NOISY.model, noise=(4, 8))).eval()
+    folder = Path(shutil.copytree(noisy_model, tmp_path / "bundle"))
+    (folder / "synthesis.onnx").write_bytes(synthesis_onnx(coarse).SerializeToString())
+    write_config(folder, json.loads((folder / "config.json").read_text()))
+    found = network_of_bundle(Bundle(folder), replace(NOISY.model, noise=(2, 4, 8, 16)))
+    for name, value in coarse.synthesis.state_dict().items():
+        assert torch.allclose(found.synthesis.state_dict()[name], value, atol=1e-3), name
+    with pytest.raises(ModelMismatch, match="recipe with noise"):
+        network_of_bundle(Bundle(folder), replace(NOISY.model, noise=()))
+
+
+def test_checkpoints_from_before_noise_had_sizes(noisy_model: Path) -> None:
+    network = network_of_bundle(Bundle(noisy_model), NOISY.model)
+    for written, sizes in ((True, (2, 4)), (False, ()), ([2, 4], (2, 4))):
+        model = {**json.loads(json.dumps(asdict(NOISY.model))), "noise": written}
+        state = TokenPyramid(replace(NOISY.model, noise=sizes)).state_dict()
+        assert network_of({"recipe": {"model": model}, "average": state}).config.noise == sizes
+    assert network.config.noise == (2, 4)
+
+
 @pytest.mark.parametrize("sizes", [(4, 2), (2, 3), (32,), (4, 4), True])
 def test_noise_has_its_sizes(sizes: Any) -> None:
-    with pytest.raises(UsageError, match="noise at some sizes"):
+    with pytest.raises(UsageError, match="other sizes of"):
         replace(NOISY.model, noise=sizes)
 
 

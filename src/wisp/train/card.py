@@ -42,6 +42,7 @@ def training_section(state: dict[str, Any]) -> list[str]:
             )
             + (f", adversarial_weight {w}" if (w := stage.get("adversarial_weight")) else "")
             + (", pixel_critic" if stage.get("pixel_critic") else "")
+            + (f", drawn_share {w}" if (w := stage.get("drawn_share")) else "")
             + (f", codeword_price {stage['codeword_price']}" if stage.get("codeword_price") else "")
             + (f", colour_weight {stage['colour_weight']}" if stage.get("colour_weight") else "")
             + (", tokens frozen" if stage["frozen_tokens"] else "")

@@ -19,13 +19,14 @@ from wisp.codecs.grain_coding import UNIFORM
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.errors import UsageError
 from wisp.runtime.bundle import Bundle
+from wisp.runtime.codebooks import read_codebooks
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 from wisp.train.pyramids import PyramidNetwork
 from wisp.train.quantizer import OrderedQuantizer, QuantizedLevel
 from wisp.train.recipe import Recipe
 
 COOLEST = 0.5  # temperatures from here to 1
-DEEPER_SHARE = 0.5  # crops that are filled beyond the reader's default depth
+DEEPER_SHARE = 0.5  # crops that are filled beyond the reader's default depth, where there is more
 
 
 class DrawnTokens:
@@ -37,10 +38,31 @@ class DrawnTokens:
         Raises:
             UsageError: it has none, or is routed.
         """
+        if not bundle.has_prior:
+            raise UsageError(
+                f"expected a bundle with a prior to draw tokens from, found none in {bundle.folder}; "
+                "run wisp train-prior on it first"
+            )
         check_generation(bundle, make_generation())
         prior = TokenPyramidCodec(bundle).prior_model
         assert prior is not None
-        self._prior, self._config = prior, bundle.config
+        self._prior, self._bundle, self._config = prior, bundle, bundle.config
+
+    def check(self, model: PyramidNetwork) -> None:
+        """Whether a model's tokens are the bundle's, after a run was resumed.
+
+        Raises:
+            UsageError: they are not.
+        """
+        books = read_codebooks(self._bundle)
+        assert books is not None
+        for book, quantizer in zip(books, model.quantizers, strict=True):
+            assert isinstance(quantizer, OrderedQuantizer)
+            if not np.array_equal(book[:, :-1], quantizer.codebooks.cpu().numpy()):
+                raise UsageError(
+                    f"expected the bundle that the run began with, found another in {self._bundle.folder}; "
+                    "give that one with --start"
+                )
 
     def fill(
         self, model: PyramidNetwork, levels: list[QuantizedLevel], depth: Tensor, count: int
@@ -74,22 +96,27 @@ class DrawnTokens:
         rows, columns = grain.shape
         shape = PyramidShape(rows, columns, self._config.strides, self._config.groups)
         deepest = default_depth(shape, grain, self._config.grain == UNIFORM)
-        if float(torch.rand(())) < DEEPER_SHARE:
-            deepest = int(torch.randint(deepest, shape.num_groups + 1, ()))
+        deeper = float(torch.rand(())) < DEEPER_SHARE or int(grain.min()) >= deepest
+        if deeper and deepest < shape.num_groups:
+            deepest = int(torch.randint(deepest + 1, shape.num_groups + 1, ()))
         temperature = COOLEST + (1 - COOLEST) * float(torch.rand(()))
         seed = int(torch.randint(1 << 62, ()))
         options = make_generation(seed, temperature, depth=deepest)
         return generate(self._prior, TokenPyramid(shape, planes, grain), options).pyramid
 
 
-def drawn_tokens(recipe: Recipe, bundle: Bundle | None) -> DrawnTokens | None:
+def drawn_tokens(recipe: Recipe, bundle: Bundle | None, resumed: bool = False) -> DrawnTokens | None:
     """What a recipe's `drawn_share` needs, if it has one.
 
     Raises:
-        UsageError: the run does not start from a bundle whose prior knows these tokens.
+        UsageError: the run does not start from a bundle whose prior knows these tokens, or the bundle has no prior.
     """
     if not any(stage.drawn_share for stage in recipe.stages):
         return None
+    if bundle is None and resumed:
+        raise UsageError(
+            "expected the bundle that the run began with, for drawn_share, found none; give it with --start again"
+        )
     if bundle is None or not all(stage.frozen_tokens for stage in recipe.stages):
         raise UsageError(
             "expected a run that starts from a bundle and leaves its tokens alone, for drawn_share, found another; "

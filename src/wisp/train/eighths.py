@@ -12,21 +12,24 @@ from math import prod
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from wisp.train.graph import in_eight_bits
+from wisp.train.networks import LatentHead
 from wisp.train.pyramids import PyramidNetwork
 from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
 
 SMALLEST = 20_000  # weights of a kernel that is worth it
 
 
-def kernels_in_eight_bits(model: onnx.ModelProto, smallest: int = SMALLEST) -> onnx.ModelProto:
+def kernels_in_eight_bits(model: onnx.ModelProto, smallest: int | None = None) -> onnx.ModelProto:
     """The graph with every large kernel (O, C, k, k) as 8-bit levels and a scale for each output channel.
 
-    Large is a half-precision kernel of at least `smallest` weights.
+    Large is a half-precision kernel of at least `smallest` weights, SMALLEST if None.
     """
+    smallest = SMALLEST if smallest is None else smallest
     stored = {part.name: part for part in model.graph.initializer}
     kernels = {
         node.input[0]
@@ -90,7 +93,7 @@ def synthesis_bytes(network: PyramidNetwork, eight_bits: bool) -> bytes:
     return (kernels_in_eight_bits(graph) if eight_bits else graph).SerializeToString()
 
 
-def analysis_bytes(network: PyramidNetwork, eight_bits: bool, smallest: int = SMALLEST) -> bytes:
+def analysis_bytes(network: PyramidNetwork, eight_bits: bool, smallest: int | None = None) -> bytes:
     """A pyramid's analysis.onnx; of a network read back from one with 8-bit kernels the same bytes again."""
     graph = analysis_onnx(network)
     return (kernels_in_eight_bits(graph, smallest) if eight_bits else graph).SerializeToString()
@@ -98,19 +101,33 @@ def analysis_bytes(network: PyramidNetwork, eight_bits: bool, smallest: int = SM
 
 def has_eight_bits(model: onnx.ModelProto) -> bool:
     """Whether a graph has kernels in 8 bits."""
-    return any(part.data_type == TensorProto.INT8 and len(part.dims) == 4 for part in model.graph.initializer)
+    return bool(wide_kernels(model))
+
+
+def wide_kernels(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
+    """What a graph's 8-bit kernels are to a runtime, by name."""
+    stored = {part.name: part for part in model.graph.initializer}
+    return {
+        name: numpy_helper.to_array(part) * numpy_helper.to_array(stored[f"{name}_scale"])
+        for name, part in stored.items()
+        if f"{name}_scale" in stored
+    }
 
 
 @torch.no_grad()
-def settle_in_eight_bits(network: PyramidNetwork, smallest: int = SMALLEST) -> None:
-    """Round what makes tokens as a bundle with 8-bit kernels has it."""
-    network.settle()
+def round_analysis(network: PyramidNetwork, smallest: int | None = None) -> None:
+    """Give what makes latents the weights that a bundle with 8-bit kernels has; codewords stay as they are."""
+    smallest = SMALLEST if smallest is None else smallest
+    for head in network.heads:
+        assert isinstance(head, LatentHead)
+        head.norm.fold_into(head.out)
     for part in (network.analysis, network.heads, network.contexts):
+        for parameter in part.parameters():
+            parameter.copy_(parameter.half().float())
         for layer in part.modules():
             if isinstance(layer, nn.Conv2d) and layer.weight.numel() >= smallest:
                 levels, scales = in_eight_bits(layer.weight.numpy())
-                rounded = (levels.astype(np.float32) * scales).astype(np.float16)
-                layer.weight.copy_(torch.from_numpy(rounded.astype(np.float32)))
+                layer.weight.copy_(torch.from_numpy(levels * scales))
 
 
 def _is_large(part: onnx.TensorProto, smallest: int) -> bool:

@@ -70,6 +70,9 @@ def network_of(state: dict[str, Any]) -> PyramidNetwork:
     table: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in state["recipe"]["model"].items()
     }
+    noise = table.get("noise", ())
+    if isinstance(noise, bool):  # checkpoints from when noise was at 1/2 and 1/4 or nowhere
+        table["noise"] = ((2, 4) if table.get("head", "smooth") == "smooth" else (4,)) if noise else ()
     network = new_network(ModelConfig(**table))
     network.load_state_dict(state["average"])
     return network.eval()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import onnx
@@ -20,7 +20,7 @@ from torch import nn
 from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime.bundle import Bundle
 from wisp.runtime.codebooks import read_codebooks
-from wisp.train.eighths import kernels_in_half_precision
+from wisp.train.eighths import kernels_in_half_precision, wide_kernels
 from wisp.train.graph import GraphWriter, pixel_unshuffle_weight
 from wisp.train.networks import LatentHead, TokenPyramid
 from wisp.train.quantizer import OrderedQuantizer
@@ -69,7 +69,7 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
         config: the shape that the bundle was trained in, as its recipe says.
 
     Raises:
-        ModelMismatch: the bundle is of another shape.
+        ModelMismatch: the bundle is of another shape, or has noise and the recipe none.
         UsageError: the recipe is that of a routed model, which cannot be read back.
     """
     if config.grain == "routed":
@@ -79,11 +79,10 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
     network = TokenPyramid(config)
     offsets: list[NDArray] = []
     bounded = False
-    # a bundle may have its noise at fewer sizes than the recipe: the finer ones, or none
-    sizes = [config.noise[: n + 1] for n in range(len(config.noise))] if bundle.config.noise else [()]
-    syntheses = [partial(write_synthesis, noise=some) for some in sizes]
+    syntheses = [partial(write_synthesis, noise=sizes) for sizes in _possible_noise(bundle, config)]
     for name, writes in (("analysis.onnx", [write_analysis]), ("synthesis.onnx", syntheses)):
-        found = kernels_in_half_precision(onnx.load_model_from_string(bundle.verified(name).read_bytes()))
+        packed = onnx.load_model_from_string(bundle.verified(name).read_bytes())
+        found = kernels_in_half_precision(packed)
         read = _read_notes(found, writes, network)
         if read is None:
             raise ModelMismatch(
@@ -92,6 +91,7 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
         writer, with_bound = read
         bounded = bounded or (with_bound and name == "analysis.onnx")
         stored = {part.name: numpy_helper.to_array(part) for part in found.graph.initializer}
+        stored |= wide_kernels(packed)
         for layer, weight, bias in writer.layers:
             _restore(layer, stored[weight], stored[bias], layer is network.analysis.stem, name)
         offsets += [stored[offset] for offset in writer.offsets]
@@ -120,13 +120,29 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
     return network.eval()
 
 
+def _possible_noise(bundle: Bundle, config: ModelConfig) -> list[tuple[int, ...]]:
+    """At which sizes a bundle may have noise, if its recipe was at most this one's; the most likely first."""
+    if not bundle.config.noise:
+        return [()]
+    if not config.noise:
+        raise ModelMismatch(
+            f"expected a recipe with noise, as {bundle.folder} has it, found one without; write noise = "
+            "[2, 4], or what it was trained with"
+        )
+    return [sizes for n in range(len(config.noise), 0, -1) for sizes in combinations(config.noise, n)]
+
+
 def _read_notes(
     found: onnx.ModelProto,
     writes: Sequence[Callable[[GraphWriter, TokenPyramid], onnx.ModelProto]],
     network: TokenPyramid,
 ) -> tuple[_NotingWriter, bool] | None:
-    """The notes of writing `network` as `found` was written, and whether that was with a bound on codewords."""
+    """The notes of writing `network` as `found` was written, and whether that was with a bound on codewords.
+
+    Of ways that need the same nodes, one whose weights have the shapes that were found comes first.
+    """
     bounds = [_quantizer(module).bound for module in network.quantizers]
+    alike: list[tuple[_NotingWriter, bool]] = []
     try:
         for bound, write in product((0.0, 1.0), writes):
             for module in network.quantizers:
@@ -134,11 +150,17 @@ def _read_notes(
             writer = _NotingWriter()
             wanted = write(writer, network)
             if [n.op_type for n in found.graph.node] == [n.op_type for n in wanted.graph.node]:
-                return writer, bound > 0
+                if _shapes(found) == _shapes(wanted):
+                    return writer, bound > 0
+                alike.append((writer, bound > 0))
     finally:
         for module, bound in zip(network.quantizers, bounds, strict=True):
             _quantizer(module).bound = bound
-    return None
+    return alike[0] if alike else None
+
+
+def _shapes(model: onnx.ModelProto) -> list[tuple[int, ...]]:
+    return [tuple(part.dims) for part in model.graph.initializer]
 
 
 def _quantizer(module: nn.Module) -> OrderedQuantizer:

@@ -23,9 +23,12 @@ class PyramidTrainer(Trainer):
     recipe: Recipe
     model: PyramidNetwork
     average: PyramidNetwork
+    objective: Objective
 
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
         super().__init__(recipe, options)
+        if self.objective.drawn is not None:
+            self.objective.drawn.check(self.model)
 
     def new_network(self) -> nn.Module:
         """A random network, or that of the bundle to start from."""
@@ -36,7 +39,7 @@ class PyramidTrainer(Trainer):
     def new_objective(self) -> Objective:
         """The loss whose formula stands with StageConfig."""
         bundle = None if self.options.start is None else Bundle(self.options.start)
-        drawn = drawn_tokens(self.recipe, bundle)
+        drawn = drawn_tokens(self.recipe, bundle, self.options.resume)
         return Objective(self.recipe, self.options.weights, self.device, drawn)
 
     def look_at_crops(self) -> None:

@@ -36,8 +36,7 @@ class ModelConfig:
             (one level for each region, with one codebook for all: wisp.train.routed_networks).
         codeword_bound: how many times as far as the nearest, in squared distance, a codeword may be for its price
             (wisp.train.quantizer); 0: any.
-        noise: at which sizes, among 2, 4, 8 and 16, the synthesis is given fixed noise to make texture of
-            (wisp.train.noise).
+        noise: at which sizes, of 2, 4, 8 and 16, the synthesis has fixed noise to make texture of (wisp.train.noise).
         injection: of a routed model: finer grains enter the synthesis at their own stride. False is an ablation.
         same_contexts: the tables of a group see at most so many earlier groups of its own position, the
             nearest in the order; None: all of them. A table is 64 kB.
@@ -75,7 +74,9 @@ class ModelConfig:
             size for size in NOISE_SIZES if size < self.strides[0] and (size > 2 or self.head == "smooth")
         ]
         if type(self.noise) is not tuple or self.noise != tuple(s for s in known if s in self.noise):
-            raise UsageError(f"expected noise at some sizes of {known}, in this order, found {self.noise}")
+            raise UsageError(
+                f"expected noise = [2, 4], or other sizes of {known}, in order, found {self.noise}"
+            )
         wanted = 1024 if self.grain == "routed" else 256
         if self.codebook_size != wanted:
             raise UsageError(
@@ -173,7 +174,7 @@ class StageConfig:
         frozen_tokens: train the synthesis transform only, on unchanged tokens.
         pixel_critic: half of the critic's verdict is on pixels; of all stages with a critic, if of one.
         drawn_share: so many of the crops are shown a second time with tokens drawn from the prior where none were sent,
-            for the critic alone (wisp.train.drawn_tokens); in runs that start from a bundle and leave its tokens.
+            for the critic alone (wisp.train.drawn_tokens), which has one mean over all; in runs from a bundle.
         codeword_price: what a bit costs when a codeword is chosen, in shares of the usual squared distance
             (wisp.train.quantizer); the handicaps stay when a later stage has no price.
     """
@@ -208,10 +209,11 @@ class StageConfig:
                 f"stage {self.name}: expected an adversarial_weight beside pixel_critic, found none; "
                 "give one or leave pixel_critic out"
             )
-        if not 0 <= self.drawn_share <= 1 or (self.drawn_share and not self.adversarial_weight):
+        judged = self.adversarial_weight and self.frozen_tokens and self.quantized
+        if not 0 <= self.drawn_share <= 1 or (self.drawn_share and not judged):
             raise UsageError(
-                f"stage {self.name}: expected drawn_share from 0 to 1, and an adversarial_weight beside it, "
-                f"found {self.drawn_share} and {self.adversarial_weight}"
+                f"stage {self.name}: expected drawn_share from 0 to 1, with frozen_tokens and an adversarial_weight, "
+                f"found {self.drawn_share}; give these or leave it out"
             )
 
 

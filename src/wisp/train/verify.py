@@ -19,7 +19,7 @@ from wisp.rate import Target
 from wisp.runtime import Bundle
 from wisp.tokens.pyramid import TokenPyramid
 from wisp.train.checkpoint import load_checkpoint
-from wisp.train.eighths import has_eight_bits, settle_in_eight_bits
+from wisp.train.eighths import has_eight_bits, round_analysis
 from wisp.train.export import network_of
 from wisp.train.pyramids import PyramidNetwork
 from wisp.train.quantizer import OrderedQuantizer
@@ -86,7 +86,7 @@ def verify_bundle(folder: Path, run: Path | None = None) -> VerifyReport:
     if run is not None:
         network = network_of(load_checkpoint(run))
         if has_eight_bits(onnx.load_model_from_string(bundle.verified("analysis.onnx").read_bytes())):
-            settle_in_eight_bits(network)
+            round_analysis(network)
         x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
         levels = network.encode(x)
         agreement = tuple(
