@@ -42,7 +42,10 @@ class Adversary:
     ) -> None:
         """Of latents of so many channels in all, the finest with so many pixels a position; `pixels` as Critic."""
         self.stride = stride
-        self.critic = Critic(features.channels, channels, pixels).to(device)
+        self.critic = Critic(features.channels, channels, pixels).to(
+            device, memory_format=torch.channels_last
+        )
+        self.device = device
         parallel.follow_first(self.critic.parameters())
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=LEARNING_RATE, betas=BETAS)
         self._seen: tuple[_Judged, _Judged] | None = None
@@ -68,13 +71,19 @@ class Adversary:
             of = torch.cat([of, condition_of(drawn.sent, self.stride, compared.shift)])
             x_hat = torch.cat([x_hat, drawn.pictures.to(x_hat.dtype)])
         self._seen = (compared.wanted, condition, x), (tuple(f.detach() for f in made), of, x_hat.detach())
-        return -torch.stack([logits.mean() for logits in self.critic(made, of, x_hat)]).mean()
+        with self._reduced():
+            return -torch.stack([logits.mean() for logits in self.critic(made, of, x_hat)]).mean()
+
+    def _reduced(self) -> torch.autocast:
+        """Convolutions in bfloat16; logits are float32."""
+        return torch.autocast(device_type=self.device.type, dtype=torch.bfloat16)
 
     def step(self) -> dict[str, float]:
         """One step of the critic on what `doubt` saw last, if anything; its hinge loss (Lim and Ye 2017) by name."""
         if self._seen is None:
             return {}
-        real, made = (self.critic(*judged) for judged in self._seen)
+        with self._reduced():
+            real, made = (self.critic(*judged) for judged in self._seen)
         loss = torch.stack(
             [F.relu(1 - r).mean() + F.relu(1 + m).mean() for r, m in zip(real, made, strict=True)]
         ).mean()

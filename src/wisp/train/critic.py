@@ -12,6 +12,7 @@ Isola et al. 2017, section 3.2.2), which then has half of the verdict.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -36,11 +37,11 @@ class _Head(nn.Module):
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
         scale = features.shape[1] ** 0.5  # features have unit length
-        h = F.leaky_relu(self.look(features * scale), 0.2)
+        look = self.look
+        assert isinstance(look, nn.Conv2d)
+        h = F.leaky_relu(F.conv2d(features, look.weight * scale, look.bias), 0.2)
         h = F.leaky_relu(self.mix(h), 0.2)
-        expected = self.expect(F.adaptive_avg_pool2d(condition, (h.shape[2], h.shape[3])))
-        logits: Tensor = self.judge(h)[:, 0] + (h * expected).sum(1) / WIDTH**0.5
-        return logits
+        return _verdict(h, self.judge, self.expect(condition))
 
 
 class _PixelHead(nn.Module):
@@ -60,9 +61,39 @@ class _PixelHead(nn.Module):
         h = F.leaky_relu(self.a(4 * x), 0.2)
         h = F.leaky_relu(self.b(2 * h), 0.2)
         h = F.leaky_relu(self.c(2 * h), 0.2)
-        expected = self.expect(F.adaptive_avg_pool2d(condition, (h.shape[2], h.shape[3])))
-        logits: Tensor = 2 * self.judge(h)[:, 0] + (h * expected).sum(1) / h.shape[1] ** 0.5
-        return logits
+        return _verdict(h, self.judge, self.expect(condition), gain=2.0)
+
+
+def _verdict(h: Tensor, judge: nn.Module, expected: Tensor, gain: float = 1.0) -> Tensor:
+    """gain * judge(h) + the inner product with what the condition leads to expect: (B, C, h, w) to (B, h, w) float32.
+
+    One product for both, as a convolution to one channel has gradients in another layout, and all that follows is slow.
+    """
+    assert isinstance(judge, nn.Conv2d)
+    assert judge.bias is not None
+    towards = (expected / h.shape[1] ** 0.5 + gain * judge.weight).to(h.dtype)
+    size = (h.shape[2], h.shape[3])
+    if size[0] > towards.shape[2] or size[1] > towards.shape[3]:
+        towards = F.interpolate(towards, size=size)
+    else:
+        towards = F.adaptive_avg_pool2d(towards, size)
+    logits: Tensor = _InnerProduct.apply(h, towards) + gain * judge.bias
+    return logits
+
+
+class _InnerProduct(torch.autograd.Function):
+    """(B, C, h, w) twice -> (B, h, w) float32; gradients keep the layout of what they are of, channels last or not."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return (a * b).sum(1, dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = ctx.saved_tensors
+        each = gradient.to(a.dtype)[:, None]
+        return each * b, each * a
 
 
 class Critic(nn.Module):

@@ -96,8 +96,7 @@ class LatentObjective:
             top, left = compared.shift
             features = self.features.look(sampled.x_hat, compared.shift)
             drawn = Drawn(features, [sampled.sent], sampled.x_hat[..., top:, left:])
-        with torch.autocast(device_type=self.device.type, enabled=False):
-            return adversary.doubt(compared, [coded.sent], drawn)
+        return adversary.doubt(compared, [coded.sent], drawn)
 
 
 def random_counts(config: GridConfig, size: int) -> Tensor:

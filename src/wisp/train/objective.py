@@ -131,8 +131,7 @@ class Objective:
         drawn: Drawn | None,
     ) -> Tensor:
         sent, _ = model.received(levels, depth)
-        with torch.autocast(device_type=self.device.type, enabled=False):
-            return adversary.doubt(compared, sent, drawn)
+        return adversary.doubt(compared, sent, drawn)
 
     def _drawn(
         self,
