@@ -42,9 +42,8 @@ class Adversary:
     ) -> None:
         """Of latents of so many channels in all, the finest with so many pixels a position; `pixels` as Critic."""
         self.stride = stride
-        self.critic = Critic(features.channels, channels, pixels).to(
-            device, memory_format=torch.channels_last
-        )
+        self.critic = Critic(features.channels, channels, pixels).to(device)
+        cast(Any, self.critic).to(memory_format=torch.channels_last)
         self.device = device
         parallel.follow_first(self.critic.parameters())
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=LEARNING_RATE, betas=BETAS)
