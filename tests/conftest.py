@@ -80,3 +80,22 @@ def photo_u8() -> NDArray[np.uint8]:
     from wisp.train.verify import example_picture as make_picture
 
     return make_picture(200, 300)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder with a feature network of a few random weights."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    channels = (3, 4, 4, 8, 8, 8)
+    generator = torch.Generator().manual_seed(0)
+    table = {}
+    for i in range(1, 6):
+        shape = (channels[i], channels[i - 1], 3, 3)
+        table[f"conv{i}.weight"] = 0.5 * torch.randn(shape, generator=generator)
+        table[f"conv{i}.bias"] = torch.zeros(channels[i])
+    save_file(table, folder / "darknet_reference.safetensors")
+    return folder

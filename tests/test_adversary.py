@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from tiny_bundle import tiny_recipe
 from torch import Tensor
 
@@ -22,21 +21,6 @@ from wisp.train.run_options import RunOptions
 from wisp.train.verify import example_picture as make_picture
 
 CONFIG = tiny_recipe().model
-CHANNELS = (3, 4, 4, 8, 8, 8)
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    """A folder with a feature network of a few random weights."""
-    torch.manual_seed(0)
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    table: dict[str, Tensor] = {}
-    for i in range(1, 6):
-        table[f"conv{i}.weight"] = 0.5 * torch.randn(CHANNELS[i], CHANNELS[i - 1], 3, 3)
-        table[f"conv{i}.bias"] = torch.zeros(CHANNELS[i])
-    save_file(table, folder / "darknet_reference.safetensors")
-    return folder
 
 
 def _sent(batch: int = 4) -> list[Tensor]:

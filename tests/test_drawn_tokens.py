@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from tiny_bundle import tiny_recipe
 from torch import Tensor
 
@@ -38,20 +37,6 @@ STAGE = StageConfig(
     frozen_tokens=True,
 )
 RECIPE: Recipe = replace(tiny_recipe(), stages=(STAGE,))
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    """A folder with a feature network of a few random weights."""
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    table: dict[str, Tensor] = {}
-    channels = (3, 4, 4, 8, 8, 8)
-    for i in range(1, 6):
-        table[f"conv{i}.weight"] = 0.5 * torch.randn(channels[i], channels[i - 1], 3, 3)
-        table[f"conv{i}.bias"] = torch.zeros(channels[i])
-    save_file(table, folder / "darknet_reference.safetensors")
-    return folder
 
 
 def test_sent_tokens_stay_and_the_rest_is_drawn(prior_model: Path) -> None:
