@@ -19,6 +19,7 @@ from wisp.runtime import default_threads
 from wisp.runtime.bundle import Bundle
 from wisp.runtime.locate import search_folders
 from wisp.runtime.sessions import MAX_THREADS
+from wisp.train.export import write_config
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "9" * 5000, str(MAX_THREADS + 1), " 2"])
@@ -119,3 +120,25 @@ def test_contexts_that_look_ahead(context: tuple[int, int, bool], tiny_model: Pa
     contexts = (config.contexts[0], (context,), *config.contexts[2:])
     with pytest.raises(ModelMismatch, match="before"):
         PyramidEntropyModel(tables, contexts, config.groups, config.strides)
+
+
+def test_a_bundle_that_only_shows(prior_model: Path, photo_u8: np.ndarray, tmp_path: Path) -> None:
+    data = wisp.compress(photo_u8, size=900, model=prior_model)
+    packets = wisp.packetize(photo_u8, size=900, mtu=200, model=prior_model)
+    lost, folder = (Path(shutil.copytree(prior_model, tmp_path / name)) for name in ("lost", "left_out"))
+    for place in (lost, folder):
+        (place / "analysis.onnx").unlink()
+    with pytest.raises(ModelMismatch, match="reinstall the model"):
+        wisp.compress(photo_u8, size=900, model=lost)
+    write_config(folder, json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    shown, wanted = (np.asarray(wisp.decompress(data, model=model)) for model in (folder, prior_model))
+    assert np.array_equal(shown, wanted)
+    generated = wisp.decompress(data, model=folder, fill="generate")
+    assert generated.size == wisp.decompress(data, model=folder).size
+    joined = wisp.unpacketize(packets[1:], model=folder)
+    assert np.array_equal(
+        np.asarray(joined.image), np.asarray(wisp.unpacketize(packets[1:], model=prior_model).image)
+    )
+    for make in (wisp.compress, wisp.packetize):
+        with pytest.raises(ModelMismatch, match="only shows pictures"):
+            make(photo_u8, size=900, model=folder)

@@ -27,6 +27,7 @@ from wisp.runtime.sessions import Network, settle_threads
 CONFIG_NAME = "config.json"
 CONFIG_FORMAT = 1
 PRIOR_NAME = "prior.npz"
+ANALYSIS_NAME = "analysis.onnx"
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,17 @@ class Bundle:
 
     @cached_property
     def analysis(self) -> Network:
-        """Pixels to tokens."""
-        return self._network("analysis.onnx")
+        """Pixels to tokens.
+
+        Raises:
+            ModelMismatch: the bundle was made without it.
+        """
+        if ANALYSIS_NAME not in self.config.files and not (self.folder / ANALYSIS_NAME).exists():
+            raise ModelMismatch(
+                f"expected a model that compresses, found {self.config.name} ({self.config.model_number}), whose "
+                f"bundle {self.folder} has no analysis network and only shows pictures; choose another with --model"
+            )
+        return self._network(ANALYSIS_NAME)
 
     @cached_property
     def synthesis(self) -> Network:
