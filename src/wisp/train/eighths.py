@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from wisp.train.graph import in_eight_bits
-from wisp.train.networks import LatentHead
+from wisp.train.networks import round_to_half
 from wisp.train.pyramids import PyramidNetwork
 from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
 
@@ -118,12 +118,8 @@ def wide_kernels(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
 def round_analysis(network: PyramidNetwork, smallest: int | None = None) -> None:
     """Give what makes latents the weights that a bundle with 8-bit kernels has; codewords stay as they are."""
     smallest = SMALLEST if smallest is None else smallest
-    for head in network.heads:
-        assert isinstance(head, LatentHead)
-        head.norm.fold_into(head.out)
+    round_to_half(network.heads, network.analysis, network.contexts)
     for part in (network.analysis, network.heads, network.contexts):
-        for parameter in part.parameters():
-            parameter.copy_(parameter.half().float())
         for layer in part.modules():
             if isinstance(layer, nn.Conv2d) and layer.weight.numel() >= smallest:
                 levels, scales = in_eight_bits(layer.weight.numpy())

@@ -157,6 +157,17 @@ class SynthesisTransform(nn.Module):
         return y
 
 
+@torch.no_grad()
+def round_to_half(heads: nn.ModuleList, *others: nn.Module) -> None:
+    """Give heads, their norms folded in, and other parts of an analysis the half precision of a bundle."""
+    for head in heads:
+        assert isinstance(head, LatentHead)
+        head.norm.fold_into(head.out)
+    for part in (heads, *others):
+        for parameter in part.parameters():
+            parameter.copy_(parameter.half().float())
+
+
 class TokenPyramid(nn.Module):
     """Analysis, quantizers and synthesis of one model."""
 
@@ -230,12 +241,7 @@ class TokenPyramid(nn.Module):
 
         From here on PyTorch and the bundle look for the nearest of the same codewords with the same weights.
         """
-        for head in self.heads:
-            assert isinstance(head, LatentHead)
-            head.norm.fold_into(head.out)
-        for part in (self.analysis, self.heads, self.contexts):
-            for parameter in part.parameters():
-                parameter.copy_(parameter.half().float())
+        round_to_half(self.heads, self.analysis, self.contexts)
         for quantizer in self.quantizers:
             assert isinstance(quantizer, OrderedQuantizer)
             quantizer.codebooks.copy_(quantizer.codebooks.half().float())

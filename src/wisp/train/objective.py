@@ -40,6 +40,7 @@ class Objective:
     Attributes:
         rate: bits as a part of the loss, if a stage has them.
         adversary: the critic, if a stage has one.
+        drawn: what makes tokens up for the critic, if a stage has a `drawn_share`.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wisp.train.layers import CEILING, Upsample, initialise
-from wisp.train.networks import AnalysisTransform, LatentHead, SmoothHead
+from wisp.train.networks import AnalysisTransform, LatentHead, SmoothHead, round_to_half
 from wisp.train.quantizer import OrderedQuantizer, QuantizedLevel
 from wisp.train.recipe import ModelConfig
 
@@ -159,12 +159,7 @@ class RoutedPyramid(nn.Module):
 
         Sorted by what varies most, codewords with the same first byte are alike, so that it can be predicted.
         """
-        for head in self.heads:
-            assert isinstance(head, LatentHead)
-            head.norm.fold_into(head.out)
-        for part in (self.analysis, self.heads):
-            for parameter in part.parameters():
-                parameter.copy_(parameter.half().float())
+        round_to_half(self.heads, self.analysis)
         book = self.codebook
         words, usage = book.codebooks[0], book.ema_counts[0]
         centred = words - (words * usage[:, None]).sum(0) / usage.sum()
