@@ -110,3 +110,9 @@ def test_picture_of_another_format() -> None:
 def test_more_pixels_than_allowed() -> None:
     data = pack_file(Header(0, 1 << 20, 1 << 20, False, 0, False), (), b"x", 0)
     assert_one_line_error(run_cli("info", "-", stdin=data), 1, "pixels")
+
+
+def test_info_names_a_release_and_a_withdrawn_model() -> None:
+    for number, said in ((9, "9 (wisp_small, wisp-1)"), (8, "8 (withdrawn)")):
+        data = pack_file(Header(number, 64, 48, False, 0, False), (), b"payload", 0x1234)
+        assert said in run_cli("info", "-", stdin=data).out

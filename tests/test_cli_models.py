@@ -26,6 +26,7 @@ def test_json(folder: Path) -> None:
     assert found == {
         "model_number": 0,
         "name": "tiny",
+        "release": None,
         "codec": "token_pyramid",
         "num_bytes": sum(path.stat().st_size for path in folder.iterdir()),
         "summary": json.loads((folder / "config.json").read_text())["summary"],

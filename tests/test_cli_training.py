@@ -131,3 +131,10 @@ def test_verify_of_latents(fixture: str, request: pytest.FixtureRequest) -> None
     result = run_cli("verify", request.getfixturevalue(fixture))
     assert result.code == 0
     assert "passed" in result.out
+
+
+def test_the_number_of_a_release_is_refused_before_any_training(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(RECIPE.replace("model_number = 0", "model_number = 9"))
+    ran = run_cli("train", recipe, "--data", tmp_path / "data", "--minutes", "5", "--run", tmp_path / "run")
+    assert_one_line_error(ran, 2, "wisp-1's for good")
+    assert not (tmp_path / "run").exists()

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, features
 
 import wisp
 from wisp.codecs import codec_for_model, decode_tokens
 from wisp.codecs.detail import MIN_ROOM, add_detail, write_detail
 from wisp.container import unpack_file
-from wisp.errors import Corrupt, Truncated
+from wisp.errors import Corrupt, LimitExceeded, Truncated, UsageError
+from wisp.imaging.alpha_plane import pack_alpha, unpack_alpha
 from wisp.types import Fill
 
 
@@ -33,6 +35,13 @@ def smooth(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def pair(photo_u8: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     shown = smooth(photo_u8)
     return photo_u8[: shown.shape[0], : shown.shape[1]], shown
+
+
+@pytest.fixture(scope="module")
+def frame(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> bytes:
+    written = write_detail(*pair, 1500)
+    assert written is not None
+    return written
 
 
 @pytest.mark.parametrize("room", [400, 1500, 5003, 20_000])
@@ -69,6 +78,30 @@ def test_sums_stay_within_8_bits() -> None:
     assert frame is not None
     assert add_detail(black, frame).min() >= 120
     assert (add_detail(white, frame) == 255).all()
+
+
+def test_limits_of_a_program_s_pillow_damage_nothing(
+    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]], frame: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, shown = pair
+    before, alpha = add_detail(shown, frame), pack_alpha(picture[..., 0])
+    monkeypatch.setattr(
+        Image, "MAX_IMAGE_PIXELS", shown[..., 0].size - 1
+    )  # a warning, which is an error here
+    assert np.array_equal(add_detail(shown, frame), before)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(LimitExceeded, match="MAX_IMAGE_PIXELS"):
+        add_detail(shown, frame)
+    plane = unpack_alpha(alpha, picture.shape[1], picture.shape[0])
+    assert np.array_equal(np.asarray(plane), picture[..., 0])
+
+
+def test_a_pillow_without_webp_is_not_a_damaged_file(
+    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]], frame: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "check", lambda name: name != "webp")
+    with pytest.raises(UsageError, match="Pillow with WebP"):
+        add_detail(pair[1], frame)
 
 
 def test_foreign_and_damaged_frames(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:

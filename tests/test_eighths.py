@@ -29,6 +29,7 @@ from wisp.train.eighths import (
 from wisp.train.export import export_bundle, write_config
 from wisp.train.export_options import ExportOptions
 from wisp.train.from_bundle import network_of_bundle
+from wisp.train.graph import without_names
 from wisp.train.recipe import Recipe, load_recipe
 from wisp.train.verify import example_picture, verify_bundle
 
@@ -121,6 +122,11 @@ def test_a_synthesis_is_renewed_beside_an_analysis_in_eight_bits(
     write_config(folder, json.loads((folder / "config.json").read_text(encoding="utf-8")))
     state = {"recipe": {"model_number": 1}}
     monkeypatch.setattr(replace_synthesis, "load_checkpoint", lambda run: state)
+    replace_synthesis.replace_synthesis(tmp_path, folder)
+    nameless = without_names((folder / "analysis.onnx").read_bytes())  # as graphs were written once
+    assert nameless != (folder / "analysis.onnx").read_bytes()
+    (folder / "analysis.onnx").write_bytes(nameless)
+    write_config(folder, json.loads((folder / "config.json").read_text(encoding="utf-8")))
     replace_synthesis.replace_synthesis(tmp_path, folder)
     with torch.no_grad():
         network.heads[0].out.weight.add_(0.1)  # type: ignore[operator, union-attr]

@@ -85,11 +85,16 @@ def test_the_default_network_keeps_its_names_and_its_bytes() -> None:
     assert listed_nodes(model) == "809b946c9002148f"
     bounded = TokenPyramid(replace(config, noise=())).eval()
     assert listed_nodes(bounded) == "9d29eb20907f0603"  # with the bound on codewords
-    released = TokenPyramid(config).eval()
-    parameters = [name for name, _ in released.named_parameters()]
-    assert len(parameters) == 108  # and noise
-    names = hashlib.sha256("\n".join(parameters).encode()).hexdigest()[:16]
-    assert (names, listed_nodes(released)) == ("84a6413c6f4b3496", "a44f08c9f35b0505")
+    for noise, count, names_hash, nodes_hash in (  # that of model 8; that of model 9
+        ((2, 4), 108, "84a6413c6f4b3496", "a44f08c9f35b0505"),
+        ((2, 4, 8, 16), 116, "58b78a423777d9f7", "fe10885535e016b1"),
+    ):
+        noisy = TokenPyramid(replace(config, noise=noise)).eval()
+        parameters = [name for name, _ in noisy.named_parameters()]
+        assert len(parameters) == count
+        names = hashlib.sha256("\n".join(parameters).encode()).hexdigest()[:16]
+        assert (names, listed_nodes(noisy)) == (names_hash, nodes_hash)
+    assert config.noise == (2, 4, 8, 16)
 
 
 def listed_nodes(model: TokenPyramid) -> str:

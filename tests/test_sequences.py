@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import wisp
+from wisp.cli.frame_files import frames_of
 from wisp.codecs import any_codec_for_model, codec_for_model
 from wisp.codecs.correction import (
     LARGEST,
@@ -42,6 +43,7 @@ from wisp.container import Header, WispFile
 from wisp.container.header import pack_header
 from wisp.container.sequence import Frame, pack_sequence, unpack_sequence
 from wisp.errors import BudgetError, Corrupt, ImageError, LimitExceeded, NotWisp, Truncated, UsageError
+from wisp.imaging import motion
 from wisp.imaging.advected import MAX_NUM_SOURCES, Advected, _cubic_taps, still
 from wisp.imaging.motion import MAX_VECTOR, grid, search
 from wisp.train.verify import example_picture
@@ -286,6 +288,11 @@ def test_levels_that_no_writer_writes() -> None:
     assert exchange_correction(fine, empty, regions, 32, 0).luma[0, 0, 0] == -2047
     with pytest.raises(EmptyBlock, match="without"):
         exchange_correction(ScriptedPort([5, 1, *[0] * 64]), empty, regions, 32, 0)
+
+
+def test_no_search_finds_what_readers_refuse() -> None:
+    assert MAX_VECTOR == 57  # docs/sequences.md
+    assert 2 * (motion.REACH + motion.REFINED + 2) + 1 <= MAX_VECTOR
 
 
 def test_vectors_beyond_any_search_are_refused(grid_model: Path) -> None:
@@ -567,3 +574,10 @@ def test_large_frames_are_refused_before_anything_is_allocated(clip: list[NDArra
         wisp.decompress_sequence(data)
     with pytest.raises(LimitExceeded):
         wisp.compress_sequence([np.zeros((4097, 4096), np.uint8)])
+
+
+def test_frames_of_a_folder_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for name, grey in (("f10", 100), ("f2", 20), ("f1", 10), ("g", 200)):
+        Image.new("L", (8, 8), grey).save(tmp_path / f"{name}.png")
+    pictures, _ = frames_of([str(tmp_path)])
+    assert [int(picture.pixels_u8[0, 0, 0]) for picture in pictures] == [10, 20, 100, 200]

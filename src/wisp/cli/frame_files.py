@@ -39,7 +39,7 @@ class _Pictures:
 
 def frames_of(sources: Sequence[str]) -> tuple[Iterable[Picture], tuple[int, int]]:
     if len(sources) == 1 and os.path.isdir(sources[0]):
-        names = sorted(os.listdir(sources[0]))
+        names = sorted(os.listdir(sources[0]), key=_counted)
         paths = [os.path.join(sources[0], n) for n in names if Path(n).suffix.lower() in PICTURE_SUFFIXES]
         if not paths:
             raise ImageError(f"{sources[0]!r}: expected a folder of pictures, found none")
@@ -47,6 +47,12 @@ def frames_of(sources: Sequence[str]) -> tuple[Iterable[Picture], tuple[int, int
     if len(sources) == 1 and Path(sources[0]).suffix.lower() in VIDEO_SUFFIXES:
         return _read_video(sources[0])
     return _Pictures(sources), DEFAULT_RATE
+
+
+def _counted(name: str) -> tuple[list[str | int], str]:
+    """A key by which f2 comes before f10: digits count as the number they are."""
+    parts = re.split("([0-9]+)", name)  # words and numbers in turn, beginning with a word
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
 
 
 def _av() -> Any:

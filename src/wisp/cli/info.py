@@ -16,6 +16,7 @@ from wisp.cli.files import STREAM, check_output, naming, read_wisp, same_file, w
 from wisp.cli.grain_picture import bare, overlay
 from wisp.cli.options import ForceOption, JsonOption, ModelOption, ThreadsOption
 from wisp.cli.sequences import reads_sequence, refuse_for_frames, sequence_lines
+from wisp.codecs.registry import WITHDRAWN, release_of
 from wisp.container import CHECK_NUM_BYTES, FieldValue, header_fields, pack_header, read_header
 from wisp.errors import UsageError
 from wisp.imaging import encode_picture, format_of
@@ -158,12 +159,16 @@ def as_table(report: FileReport) -> dict[str, Any]:
 def as_lines(report: FileReport) -> list[str]:
     """The report for people."""
     info = report.info
-    model = info.model_name or "not known to this version"
+    model = info.model_name or (
+        "withdrawn" if info.model_number in WITHDRAWN else "not known to this version"
+    )
+    release = release_of(info.model_number)
+    kept = f", {release}" if release else ""
     armour = ", as text" if report.is_text else ""
     lines = [
         f"{report.name}: {info.width}x{info.height} {report.mode}, {info.num_bytes} bytes{armour}",
         f"  rate      {info.rate_bpp:.4f} bits per pixel",
-        f"  model     {info.model_number} ({model})",
+        f"  model     {info.model_number} ({model}{kept})",
         f"  scale     1/{1 << info.scale_exponent}",
         "",
         "  part        bytes",

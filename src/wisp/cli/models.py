@@ -8,6 +8,7 @@ from typing import Any
 
 from wisp.cli.console import say, show
 from wisp.cli.options import JsonOption
+from wisp.codecs.registry import release_of
 from wisp.runtime import Bundle, installed_bundles
 
 _CONFIG = "config.json"
@@ -25,8 +26,9 @@ def models_command(as_json: JsonOption = False) -> None:
         say("no model is installed; put a bundle's folder into one of the folders of WISP_MODEL_PATH")
     for table in tables:
         megabytes = table["num_bytes"] / 1e6
+        kept = f" ({table['release']}, kept for good)" if table["release"] else ""
         show(
-            f"{table['name']}: number {table['model_number']}, {megabytes:.1f} MB, "
+            f"{table['name']}: number {table['model_number']}{kept}, {megabytes:.1f} MB, "
             f"sha256 {table['sha256'][:_HASH_CHARACTERS]}"
         )
         show(f"  {table['summary']}")
@@ -42,6 +44,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
     return {
         "model_number": bundle.config.model_number,
         "name": bundle.config.name,
+        "release": release_of(bundle.config.model_number),
         "codec": bundle.config.codec,
         "num_bytes": bundle.num_bytes,
         "summary": bundle.config.summary,

@@ -86,6 +86,8 @@ def write_strip(
     save_picture(draw_strip(panels, columns or columns_for(*original.size, len(panels))), out)
     for panel in panels:
         show(f"{panel.title:<9} {panel.detail}")
-    seconds = f"{wisp.compress_s:.2f} s to compress and {wisp.decompress_s:.2f} s to decompress"
-    show(f"wisp took {seconds}, loading the model included")
+    show(
+        f"wisp took {wisp.compress_s:.2f} s to compress, loading the model included, and {wisp.decompress_s:.2f} s "
+        "to decompress with the model loaded"
+    )
     show(f"side by side: {Path(out)}")

@@ -12,6 +12,7 @@ import typer
 from wisp.cli.console import say, show
 from wisp.cli.faults import BAD_INPUT
 from wisp.cli.options import ForceOption, QuietOption, ThreadsOption
+from wisp.codecs.registry import refuse_released
 from wisp.errors import UsageError
 
 DataOption = Annotated[
@@ -59,6 +60,7 @@ def train_command(
         from wisp.train.trainers import trainer_of
 
         table = load_recipe(recipe)
+        refuse_released(table.model_number)
         place = run or Path("runs") / table.name
         if not resume and (place / FILE_NAME).exists():
             raise UsageError(

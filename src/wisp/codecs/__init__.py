@@ -91,7 +91,7 @@ def any_codec_for_file(
         ModelMismatch: the bundle given has another number than the file.
     """
     if model is None:
-        return any_codec_for_model(entry_by_number(model_number).name, threads)
+        model = entry_by_number(model_number).name
     codec = any_codec_for_model(model, threads)
     if codec.bundle.config.model_number != model_number:
         raise ModelMismatch(

@@ -14,11 +14,12 @@ import struct
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, features
+from PIL.WebPImagePlugin import WebPImageFile
 
 from wisp.allocation.benefit import INVISIBLE, region_distortions
 from wisp.codecs.large_detail import LARGE, sampled_detail
-from wisp.errors import Corrupt
+from wisp.errors import Corrupt, LimitExceeded, UsageError
 
 MIN_ROOM = 64  # bytes; below, a frame of any size would say nothing
 MAX_SIDE = 16383  # of a VP8 frame
@@ -102,6 +103,8 @@ def add_detail(shown_u8: NDArray[np.uint8], frame: bytes) -> NDArray[np.uint8]:
 
     Raises:
         Corrupt: the frame is of another size, or damaged.
+        LimitExceeded: it has more pixels than the program allows Pillow.
+        UsageError: the installed Pillow cannot read WebP.
     """
     height, width = shown_u8.shape[:2]
     if len(frame) < 10 or frame[0] & 1 or frame[3:6] != _START:
@@ -113,9 +116,20 @@ def add_detail(shown_u8: NDArray[np.uint8], frame: bytes) -> NDArray[np.uint8]:
         )
     padded = frame + b"\0" * (len(frame) % 2)
     head = _RIFF.pack(b"RIFF", len(padded) + 12, b"WEBP", b"VP8 ", len(frame))
-    try:
-        with Image.open(io.BytesIO(head + padded), formats=["WEBP"]) as opened:
+    if not features.check("webp"):
+        raise UsageError(
+            "expected a Pillow with WebP to show detail, found one without; install Pillow's wheel"
+        )
+    try:  # the plugin itself: Image.open would warn of sizes, and this one is known to be right
+        with WebPImageFile(io.BytesIO(head + padded)) as opened:
             difference = np.asarray(opened.convert("RGB"))
+    except MemoryError:
+        raise
+    except Image.DecompressionBombError:
+        raise LimitExceeded(
+            f"expected detail within this program's PIL.Image.MAX_IMAGE_PIXELS ({Image.MAX_IMAGE_PIXELS}), found "
+            f"{width * height}; raise it"
+        ) from None
     except Exception as fault:  # Pillow's decoder raises several kinds for damaged data
         text = " ".join(str(fault).split())
         raise Corrupt(f"expected detail as a VP8 frame, found: {text}; the file is damaged") from None

@@ -7,6 +7,7 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from wisp.errors import BitstreamError, Corrupt
 
@@ -24,8 +25,8 @@ def unpack_alpha(data: bytes, width: int, height: int) -> Image.Image:
     Raises:
         Corrupt: it is another kind of file, of another size or depth, or damaged.
     """
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
+    try:  # the plugin itself: Image.open would ask a limit of Pillow's; here the size is compared
+        with PngImageFile(io.BytesIO(data)) as opened:
             if opened.size != (width, height) or opened.mode != "L" or data[24:26] != b"\x08\0":
                 raise Corrupt(
                     f"expected an alpha plane of {width}x{height}, 8-bit grey, "
@@ -33,7 +34,7 @@ def unpack_alpha(data: bytes, width: int, height: int) -> Image.Image:
                 )
             opened.load()
             return Image.fromarray(np.asarray(opened))
-    except BitstreamError:
+    except (BitstreamError, MemoryError):
         raise
     except Exception as fault:  # Pillow's decoder raises a dozen kinds for damaged data
         text = " ".join(str(fault).split())

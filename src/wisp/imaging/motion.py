@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 BLOCK = 16  # pixels along a block's side
 REACH = 24  # pixels that are searched in each direction
 REFINED = 2  # pixels around the best of the half-size search
-MAX_VECTOR = 2 * (REACH + REFINED + 2) + 1  # half pixels
+MAX_VECTOR = 57  # half pixels: what readers take (docs/sequences.md), whatever the search is
 SMOOTHNESS = (
     3  # grey levels of a block's mean error that a vector one pixel off the common motion must gain / 16
 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from wisp.train.graph import in_eight_bits
+from wisp.train.graph import in_eight_bits, name_nodes
 from wisp.train.networks import round_to_half
 from wisp.train.pyramids import PyramidNetwork
 from wisp.train.transforms_onnx import analysis_onnx, synthesis_onnx
@@ -78,6 +78,7 @@ def kernels_in_half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
 def _rebuilt(
     model: onnx.ModelProto, nodes: list[onnx.NodeProto], initializers: list[TensorProto]
 ) -> onnx.ModelProto:
+    name_nodes(nodes)
     graph = helper.make_graph(
         nodes, model.graph.name, list(model.graph.input), list(model.graph.output), initializers
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wisp.codecs.registry import refuse_released
 from wisp.errors import UsageError
 from wisp.runtime.bundle import CONFIG_FORMAT
 
@@ -54,7 +55,12 @@ def finish(part: Path, folder: Path) -> None:
 
 
 def config_head(recipe: dict[str, Any], codec: str, options: ExportOptions) -> dict[str, Any]:
-    """The entries that every bundle's configuration begins with; `recipe` as a checkpoint has it."""
+    """The entries that every bundle's configuration begins with; `recipe` as a checkpoint has it.
+
+    Raises:
+        UsageError: its number is a release's.
+    """
+    refuse_released(recipe["model_number"])
     return {
         "format": CONFIG_FORMAT,
         "name": options.name or recipe["name"],

@@ -146,11 +146,27 @@ class GraphWriter:
         """The finished model; `outputs` maps tensor names to what they are called outside."""
         for inner, info in outputs.items():
             self.nodes.append(helper.make_node("Identity", [inner], [info.name]))
+        name_nodes(self.nodes)
         graph = helper.make_graph(self.nodes, name, inputs, list(outputs.values()), self.weights)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="wisp")
         model.ir_version = IR_VERSION
         onnx.checker.check_model(model)
         return model
+
+
+def name_nodes(nodes: list[onnx.NodeProto]) -> None:
+    """Call each node by its first output. onnxruntime 1.19 fuses nodes without names into several of one name."""
+    for node in nodes:
+        node.name = node.output[0]
+
+
+def without_names(graph: bytes) -> bytes:
+    """A serialized graph whose nodes have no names, to compare it with one that was written before they had."""
+    model = onnx.load_model_from_string(graph)
+    for node in model.graph.node:
+        node.name = ""
+    stripped: bytes = model.SerializeToString()
+    return stripped
 
 
 def in_eight_bits(kernel: NDArray) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

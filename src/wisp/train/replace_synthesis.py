@@ -10,25 +10,29 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from wisp.codecs.registry import refuse_released
 from wisp.errors import ModelMismatch
 from wisp.runtime.bundle import CONFIG_NAME, Bundle
 from wisp.train.card import renew_training
 from wisp.train.checkpoint import load_checkpoint
 from wisp.train.eighths import analysis_bytes, synthesis_bytes
 from wisp.train.export import network_of, write_config
+from wisp.train.graph import without_names
 
 
 def replace_synthesis(run: Path, folder: Path, eight_bits: bool = False) -> None:
     """Put a run's synthesis transform into an existing bundle, and tell so in its card; `eight_bits` as ExportOptions.
 
     Raises:
+        UsageError: the number of the run's recipe is a release's.
         ModelMismatch: the run's analysis or codebooks differ from the bundle's.
     """
     bundle = Bundle(folder)
     state = load_checkpoint(run)
+    refuse_released(state["recipe"]["model_number"])
     network = network_of(state)
-    stored = bundle.verified("analysis.onnx").read_bytes()
-    if stored not in (analysis_bytes(network, False), analysis_bytes(network, True)):
+    stored = without_names(bundle.verified("analysis.onnx").read_bytes())
+    if stored not in (without_names(analysis_bytes(network, eight)) for eight in (False, True)):
         raise ModelMismatch(
             f"expected the analysis of {folder} in {run}, found another; export a bundle of its own"
         )
