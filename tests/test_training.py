@@ -327,11 +327,11 @@ def test_a_better_synthesis_keeps_the_tokens(pictures: Path, tmp_path: Path) -> 
     with pytest.raises(ModelMismatch, match="analysis"):
         replace_synthesis(tmp_path / "other", folder)
     state = load_checkpoint(run / "second.pt")
-    state["recipe"]["model_number"] = 9
+    state["recipe"]["model_number"] = 129
     torch.save(state, run / "renumbered.pt")
     replace_synthesis(run / "renumbered.pt", folder)
-    assert Bundle(folder).config.model_number == 9
-    assert "Model number 9." in (folder / "card.md").read_text()
+    assert Bundle(folder).config.model_number == 129
+    assert "Model number 129." in (folder / "card.md").read_text()
 
 
 def test_a_lattice_is_priced_and_noise_is_not() -> None:
