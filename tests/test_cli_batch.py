@@ -93,6 +93,16 @@ def test_the_last_of_many_must_be_a_directory(photos: list[Path]) -> None:
     assert photos[2].read_bytes() == before
 
 
+def test_the_last_of_many_is_not_a_file_by_its_suffix(photos: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "d.wisp"
+    assert_one_line_error(run_cli("compress", *photos, target), 2, "directory", "d.wisp")
+    assert not target.exists()
+    assert [job.target for job in plan_jobs(["a.png", "b.png", f"{target}/"], ".wisp")] == [
+        str(target / "a.wisp"),
+        str(target / "b.wisp"),
+    ]
+
+
 def test_confidence_map_is_for_one(tmp_path: Path) -> None:
     ran = run_cli("decompress", "a.wisp", "b.wisp", tmp_path, "--confidence", tmp_path / "map.png")
     assert_one_line_error(ran, 2, "--confidence")

@@ -168,6 +168,14 @@ def test_notes_go_to_stderr_unless_quiet(tmp_path: Path, tiny_model: Path) -> No
     assert run_cli("compress", path, "-f", "-q", "--model", tiny_model).stderr == ""
 
 
+def test_a_budget_that_stays_unused_is_told(photo: Path, tiny_model: Path) -> None:
+    ran = run_cli("compress", photo, "--size", "100kB", "--model", tiny_model)
+    left = 100_000 - photo.with_suffix(".wisp").stat().st_size
+    assert left > 10_000
+    assert ran.lines[0] == f"note: the model has nothing more to send of it: {left} bytes are left over"
+    assert len(run_cli("compress", photo, "-f", "--quality", "100", "--model", tiny_model).lines) == 1
+
+
 def test_alpha_can_be_kept(tmp_path: Path, tiny_model: Path) -> None:
     path, out, back = (tmp_path / name for name in ("a.png", "a.wisp", "back.png"))
     alpha = np.arange(40 * 30, dtype=np.uint8).reshape(30, 40)
@@ -179,6 +187,8 @@ def test_alpha_can_be_kept(tmp_path: Path, tiny_model: Path) -> None:
     with Image.open(back) as decoded:
         assert decoded.mode == "RGBA"
         assert np.array_equal(np.asarray(decoded)[..., 3], alpha)
+    ran = run_cli("decompress", out, tmp_path / "back.jpg", "--model", tiny_model)
+    assert ran.lines[0] == f"note: {tmp_path / 'back.jpg'}: jpeg has no transparency, which was put on white"
 
 
 def test_exif_is_dropped_unless_kept(tmp_path: Path, tiny_model: Path) -> None:

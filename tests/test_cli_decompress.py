@@ -37,7 +37,23 @@ def test_png_holds_exactly_what_the_library_decodes(packed: Path, tiny_model: Pa
     full = wisp.reconstruct(packed.read_bytes(), model=tiny_model)
     with Image.open(out) as decoded:
         assert np.array_equal(np.asarray(decoded), np.asarray(full.image))
-    assert ran.lines == [f"{out}: 300x200, {float(full.confidence.mean()):.0%} of the finest detail was sent"]
+    assert ran.lines == [
+        f"{out}: 300x200, {float(full.confidence.mean()):.0%} of what the model can send was sent"
+    ]
+
+
+def test_the_summary_tells_the_working_scale_and_detail(
+    tmp_path: Path, prior_model: Path, photo_u8: NDArray[np.uint8]
+) -> None:
+    small, large = tmp_path / "small.wisp", tmp_path / "large.wisp"
+    small.write_bytes(wisp.compress(photo_u8, bpp=0.007, model=prior_model))
+    large.write_bytes(wisp.compress(photo_u8, size=9000, model=prior_model))
+    assert (
+        run_cli("decompress", small, "--model", prior_model).lines[0].endswith(" at 1/2 of its size was sent")
+    )
+    ran = run_cli("decompress", large, "--fill", "generate", "--model", prior_model)
+    assert ran.lines[0].endswith("nothing was made up, since detail behind the tokens was sent")
+    assert ran.lines[1].endswith(", and detail behind them")
 
 
 @pytest.mark.parametrize(

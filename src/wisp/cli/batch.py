@@ -57,6 +57,11 @@ def _plan_folder(sources: Sequence[str], last: str, suffix: str) -> list[Job]:
         raise UsageError(
             f"expected a directory as the last of {len(sources) + 1} names, found the file {last!r}"
         )
+    if not _is_folder(last) and PurePath(last).suffix.lower() == suffix:
+        raise UsageError(
+            f"expected a directory as the last of {len(sources) + 1} names, found {last!r}, a file's name; "
+            "name a directory, or end it with a slash"
+        )
     jobs: dict[str, Job] = {}
     for source in sources:
         target = str(Path(last) / _named(source).with_suffix(suffix).name)

@@ -31,6 +31,7 @@ USUAL_STRENGTH = 8.0
 TEXT_SUFFIX = ".txt"
 AUTO = "auto"  # a mask of that name is ./auto
 EXIF = "exif"
+MUCH_LEFT = 0.9  # of a budget: a smaller file is worth a word
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)%")
 
 
@@ -172,7 +173,7 @@ def compress_command(
         shares, grain_map, size=size, bpp=bpp, quality=quality, roi=roi, keep=_parse_keep(keep or [])[1]
     )
     refuse_company_of_channels(channels, size=size, bpp=bpp, quality=quality)
-    make_target(size, bpp, quality)  # contradictions are told before a picture is read
+    target = make_target(size, bpp, quality)  # contradictions are told before a picture is read
     _refuse_stray_unit(size, paths)
     jobs = plan_jobs(paths, TEXT_SUFFIX if text else SUFFIX)
     if any(job.source == STREAM for job in jobs) and STREAM in (roi, grain_map):
@@ -207,7 +208,8 @@ def compress_command(
         write_output(job.target, armoured(data) if text else data)
         if not quiet:
             domain = None if model is None else note_on_domain(picture, model, threads)
-            _report(job, picture, data, domain, many=len(jobs) > 1)
+            budget = target.budget(picture.width, picture.height)
+            _report(job, picture, data, domain, budget, many=len(jobs) > 1)
 
     run_jobs(jobs, work, quiet)
 
@@ -282,8 +284,13 @@ def refuse_picture_name(target: str) -> None:
     raise UsageError(f"expected an output that ends in {SUFFIX}, found {target!r}, a {found} name; rename it")
 
 
-def _report(job: Job, picture: Picture, data: bytes, domain: str | None, *, many: bool) -> None:
-    for note in (*picture.notes, *([] if domain is None else [domain])):
+def _report(
+    job: Job, picture: Picture, data: bytes, domain: str | None, budget: int | None, *, many: bool
+) -> None:
+    notes = [*picture.notes, *([] if domain is None else [domain])]
+    if budget is not None and len(data) < MUCH_LEFT * budget:
+        notes.append(f"the model has nothing more to send of it: {budget - len(data)} bytes are left over")
+    for note in notes:
         say(f"note: {job.source}: {note}" if many else f"note: {note}")
     info = read_info(data)
     name = "stdout" if job.target == STREAM else job.target

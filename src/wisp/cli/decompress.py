@@ -15,8 +15,9 @@ from wisp.cli.files import STREAM, check_output, naming, read_wisp, same_file, w
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
 from wisp.cli.sequences import decompress_frames, reads_sequence, refuse_for_frames
 from wisp.codecs.generation import make_generation
+from wisp.container import DETAIL_VERSION
 from wisp.errors import UsageError
-from wisp.imaging import encode_picture, format_of
+from wisp.imaging import encode_picture, format_of, has_alpha
 from wisp.rate import parse_size
 from wisp.types import Fill, Reconstruction
 
@@ -127,23 +128,34 @@ def decompress_command(
         )
         outputs = [(job.target, encoded)]
         if confidence is not None:
-            kind = _DEFAULT_FORMAT if confidence == STREAM else format_of(confidence)
-            outputs.append((confidence, encode_picture(confidence_map(full), kind)))
+            map_kind = _DEFAULT_FORMAT if confidence == STREAM else format_of(confidence)
+            outputs.append((confidence, encode_picture(confidence_map(full), map_kind)))
         for target, encoded in outputs:
             write_output(target, encoded)
         if not quiet:
             name = "stdout" if job.target == STREAM else job.target
-            received = float(full.confidence.mean())
-            line = (
-                f"{name}: {full.info.width}x{full.info.height}, {received:.0%} of the finest detail was sent"
-            )
-            if full.partial:
-                line = f"{line} and arrived in {full.info.num_bytes} bytes; the rest is missing, nothing is verified"
-            if full.drawn:
-                line = f"{name}: {full.info.width}x{full.info.height}, drawn by a generator from one vector"
-            say(f"{line}, {full.num_generated} tokens were made up" if full.num_generated else line)
+            if full.image.mode in ("LA", "RGBA") and not has_alpha(kind):
+                say(f"note: {name}: {kind} has no transparency, which was put on white")
+            if fill is Fill.generate and full.info.format_version == DETAIL_VERSION:
+                say(f"note: {name}: nothing was made up, since detail behind the tokens was sent")
+            say(f"{name}: {summary(full)}")
 
     run_jobs(jobs, work, quiet)
+
+
+def summary(full: Reconstruction) -> str:
+    """One line of what was received, and what was made up."""
+    info = full.info
+    shape = f"{info.width}x{info.height}"
+    if full.drawn:
+        return f"{shape}, drawn by a generator from one vector"
+    scale = f" at 1/{1 << info.scale_exponent} of its size" if info.scale_exponent else ""
+    line = f"{shape}, {float(full.confidence.mean()):.0%} of what the model can send{scale} was sent"
+    if full.partial:
+        line = f"{line} and arrived in {info.num_bytes} bytes; the rest is missing, nothing is verified"
+    elif info.format_version == DETAIL_VERSION:
+        line = f"{line}, and detail behind them"
+    return f"{line}, {full.num_generated} tokens were made up" if full.num_generated else line
 
 
 def confidence_map(full: Reconstruction) -> Image.Image:

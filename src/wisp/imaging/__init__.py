@@ -8,7 +8,7 @@ from wisp.imaging.reading import PictureFile, open_picture
 from wisp.imaging.scaling import MAX_EXPONENT, downscale_u8, scaled_size, upscale_u8
 from wisp.imaging.source import AlphaRule, Picture, to_picture
 from wisp.imaging.tiles import Tile, plan_tiles
-from wisp.imaging.writing import encode_picture, format_of, save_picture
+from wisp.imaging.writing import encode_picture, format_of, has_alpha, save_picture
 from wisp.imaging.xmp import RECEIVED
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "downscale_u8",
     "encode_picture",
     "format_of",
+    "has_alpha",
     "open_picture",
     "pad_to_multiple",
     "padded_side",

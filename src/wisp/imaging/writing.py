@@ -65,6 +65,11 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return _SUFFIXES[suffix]
 
 
+def has_alpha(format: str) -> bool:
+    """Whether a format, as `encode_picture` takes it, keeps transparency."""
+    return "RGBA" in _FORMATS[_SUFFIXES["." + format.lower()]].modes
+
+
 def encode_picture(
     image: Image.Image,
     format: str,
