@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wisp.allocation.benefit import region_distortions
 from wisp.codecs.detail import add_detail, write_detail
 from wisp.codecs.pyramid_entropy import Payload, checked_bytes
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 LEAST_BPP = 0.02  # of a budget: below, there is no room for a frame
 LEAST_SHARE = 0.005  # of a budget that may stay unused
-FRAME_BPP = 0.022  # what a frame needs to say something; one that says nothing needs 0.014
+FRAMES_BPP = (0.022, 0.044)  # what a frame needs to say something; one that says nothing needs 0.014
 
 Recode = Callable[[int], bytes]
 
@@ -46,8 +49,32 @@ def spend_on_detail(
     can = codec.prior_model is not None and not codec.is_routed and not codec.is_uniform
     if not can or 8 * budget < LEAST_BPP * pixels or spare <= LEAST_SHARE * budget:
         return data
-    least = int(FRAME_BPP * pixels / 8)
-    base = data if spare >= least else recode(budget - least)
+    frames = [int(bpp * pixels / 8) for bpp in FRAMES_BPP]
+    if spare >= frames[0]:
+        made = _with_detail(codec, picture, data, tokens, budget, chunks)
+        return data if made is None else made[0]
+    before: float | None = None  # tokens make room: is that worth it?
+    for least in frames:
+        made = _with_detail(codec, picture, recode(budget - least), tokens, budget, chunks)
+        if made is None:
+            continue
+        if before is None:
+            whole = unpack_file(data)
+            before = _error(picture, codec.synthesise(whole, _sent(codec, whole, tokens)))
+        if _error(picture, add_detail(*made[1:])) < before:
+            return made[0]
+    return data
+
+
+def _with_detail(
+    codec: TokenPyramidCodec,
+    picture: Picture,
+    base: bytes,
+    tokens: TokenPyramid,
+    budget: int,
+    chunks: Sequence[Chunk],
+) -> tuple[bytes, NDArray[np.uint8], bytes] | None:
+    """A file with the tokens of `base`, filled up with detail; what its tokens show; the detail. None without room."""
     file = unpack_file(base)
     header = replace(file.header, version=DETAIL_VERSION)
     pyramid = _sent(codec, file, tokens)
@@ -60,15 +87,12 @@ def spend_on_detail(
     shown = codec.synthesise(file, pyramid)
     detail = write_detail(picture.pixels_u8, shown, room)
     if detail is None:
-        return data
-    if base is not data:  # tokens made room; was that worth it?
-        whole = unpack_file(data)
-        before = region_distortions(
-            picture.pixels_u8, codec.synthesise(whole, _sent(codec, whole, tokens)), 1
-        )
-        if region_distortions(picture.pixels_u8, add_detail(shown, detail), 1).sum() >= before.sum():
-            return data
-    return codec.join(payload, header, chunks, detail)
+        return None
+    return codec.join(payload, header, chunks, detail), shown, detail
+
+
+def _error(picture: Picture, shown_u8: NDArray[np.uint8]) -> float:
+    return float(region_distortions(picture.pixels_u8, shown_u8, 1).sum())
 
 
 def _sent(codec: TokenPyramidCodec, file: WispFile, tokens: TokenPyramid) -> TokenPyramid:
