@@ -22,8 +22,8 @@ from wisp.bench.metrics.metric import Direction
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.more_bytes import mean
 from wisp.bench.picture_rows import PictureRows, identity_of
-from wisp.bench.pictures import picture_hash, picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.pictures import picture_paths
+from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
 from wisp.bench.roi import parse_rates
 from wisp.errors import UsageError, WispError
 
@@ -113,16 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         store = PictureRows(
             options.out / "rows.jsonl", identity_of(codec.version, panel.version, rates, list(tried))
         )
-        names = []
-        for path in picture_paths(options.images)[: options.pictures]:
-            image = read_picture(path)
-            digest = picture_hash(image)
-            names.append(path.stem)
-            if not store.has(path.stem, digest):
-                store.add(
-                    path.stem, digest, measure(image, rates, tried, panel.reference(image), options.model)
-                )
-            note(f"{path.stem}: done")
+        names = store.fill(
+            picture_paths(options.images)[: options.pictures],
+            lambda image: measure(image, rates, tried, panel.reference(image), options.model),
+        )
     except WispError as fault:
         print(f"allocation: {fault}", file=sys.stderr)
         return 1

@@ -23,9 +23,9 @@ import wisp
 from wisp.bench.control_gic_table import summary
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.picture_rows import PictureRows, identity_of
-from wisp.bench.pictures import picture_hash, picture_paths, read_picture
+from wisp.bench.pictures import picture_hash, picture_paths
 from wisp.bench.pq_mim_rows import model_version
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
 from wisp.codecs import TokenPyramidCodec, codec_for_model, decode_tokens
 from wisp.codecs.by_hand import make_granularity
 from wisp.container import unpack_file
@@ -233,17 +233,16 @@ def _run(
             store.add(
                 name, picture_hash(flat), [asdict(r) for r in measure(flat, codec, ratios, None, threads)]
             )
-    for path in paths:
-        image = read_picture(path)
-        digest = picture_hash(image)
-        if not store.has(path.stem, digest):
-            reference = panel.reference(image)
-            found = [asdict(row) for row in measure(image, codec, ratios, reference, threads)]
-            if other is not None:
-                alike = measure(image, other, ratios, reference, threads)
-                found += [{**asdict(row), "model": "ablation"} for row in alike]
-            store.add(path.stem, digest, found)
-        note(f"{path.stem}: done")
+
+    def both(image: Image.Image) -> list[dict[str, object]]:
+        reference = panel.reference(image)
+        found = [asdict(row) for row in measure(image, codec, ratios, reference, threads)]
+        if other is not None:
+            alike = measure(image, other, ratios, reference, threads)
+            found += [{**asdict(row), "model": "ablation"} for row in alike]
+        return found
+
+    store.fill(paths, both)
 
 
 def _run_beside(
@@ -254,13 +253,10 @@ def _run_beside(
     panel: MetricPanel,
     threads: int | None,
 ) -> None:
-    for path in paths:
-        image = read_picture(path)
-        digest = picture_hash(image)
-        if not store.has(path.stem, digest):
-            rows = measure_beside(image, codec, rates, panel.reference(image), threads)
-            store.add(path.stem, digest, [asdict(row) for row in rows])
-        note(f"{path.stem}: done by {codec.bundle.config.name}")
+    store.fill(
+        paths,
+        lambda image: map(asdict, measure_beside(image, codec, rates, panel.reference(image), threads)),
+    )
 
 
 def _mean_rates(rows: Sequence[dict[str, object]], model: str, without: set[str]) -> dict[str, float]:

@@ -22,9 +22,9 @@ import wisp
 from wisp.bench.markdown import number, table
 from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.picture_rows import PictureRows, identity_of
-from wisp.bench.pictures import picture_hash, picture_paths, read_picture
+from wisp.bench.pictures import picture_paths
 from wisp.bench.pq_mim_rows import model_version
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
 from wisp.codecs import codec_for_model
 from wisp.codecs.refinement import check_effort
 from wisp.errors import UsageError, WispError
@@ -126,13 +126,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         version = model_version(codec)
         store = PictureRows(options.out / "rows.jsonl", identity_of(version, rates, efforts, panel.version))
         paths = picture_paths(options.images)[: options.pictures]
-        for path in paths:
-            image = read_picture(path)
-            if not store.has(path.stem, picture_hash(image)):
-                model = str(codec.bundle.folder)
-                found = measure(image, panel, rates, efforts, model, options.threads)
-                store.add(path.stem, picture_hash(image), [asdict(row) for row in found])
-            note(f"{path.stem}: done")
+        model = str(codec.bundle.folder)
+        store.fill(
+            paths,
+            lambda image: map(asdict, measure(image, panel, rates, efforts, model, options.threads)),
+        )
     except WispError as fault:
         print(f"effort: {fault}", file=sys.stderr)
         return 1

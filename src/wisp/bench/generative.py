@@ -280,13 +280,9 @@ def _measure(options: argparse.Namespace, subjects: Subjects) -> tuple[PictureRo
             for (name, image), rows in zip(some, found, strict=True):
                 store.add(name, picture_hash(image), [asdict(row) for row in rows])
             note(f"{table}: {first + len(some)} of {len(missing)}")
-    for path in picture_paths(options.photographs):
-        image = read_picture(path)
-        names.append(path.stem)
-        if not store.has(path.stem, picture_hash(image)):
-            here = [asdict(row) for row in photograph_rows(subjects, image)]
-            store.add(path.stem, picture_hash(image), here)
-        note(f"{path.stem}: done")
+    names += store.fill(
+        picture_paths(options.photographs), lambda image: map(asdict, photograph_rows(subjects, image))
+    )
     return store, names
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wisp.bench.provenance import row_line, write_text
+from PIL import Image
+
+from wisp.bench.pictures import picture_hash, read_picture
+from wisp.bench.provenance import note, row_line, write_text
 from wisp.errors import UsageError
 
 Row = Mapping[str, Any]
@@ -57,6 +60,20 @@ class PictureRows:
         }  # fmt: skip
         lines = (row_line(self._pictures[name]) for name in sorted(self._pictures))
         write_text(self._path, "".join(f"{line}\n" for line in lines))
+
+    def fill(self, paths: Sequence[Path], measure: Callable[[Image.Image], Iterable[Row]]) -> list[str]:
+        """Measure each picture that was not measured with just this; the names of all.
+
+        Raises:
+            WispError: of `measure`, or a picture cannot be read; what came before is kept.
+        """
+        for path in paths:
+            image = read_picture(path)
+            digest = picture_hash(image)
+            if not self.has(path.stem, digest):
+                self.add(path.stem, digest, measure(image))
+            note(f"{path.stem}: done")
+        return [path.stem for path in paths]
 
     def of(self, images: Iterable[str], columns: Iterable[str]) -> list[dict[str, Any]]:
         """All rows of these pictures, each with `image` and these columns, None where one was left out."""

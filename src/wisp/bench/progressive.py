@@ -24,8 +24,8 @@ from wisp.bench.markdown import number
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.more_bytes import NEARLY, mean, more_bytes
 from wisp.bench.picture_rows import PictureRows, identity_of
-from wisp.bench.pictures import picture_hash, picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.pictures import picture_paths
+from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
 from wisp.errors import Truncated, UsageError, WispError
 
 METRICS = ("lpips_squeeze", "psnr_db")
@@ -142,15 +142,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         codec = WispCodec(options.model)
         made_of = (codec.version, panel.version, options.bpp, options.lengths)
         store = PictureRows(options.out / "rows.jsonl", identity_of(*made_of))
-        names = []
-        for path in picture_paths(options.images)[: options.pictures]:
-            image = read_picture(path)
-            digest = picture_hash(image)
-            names.append(path.stem)
-            if not store.has(path.stem, digest):
-                rows = measure(image, options.bpp, options.lengths, options.model, panel.reference(image))
-                store.add(path.stem, digest, map(asdict, rows))
-            note(f"{path.stem}: done")
+        names = store.fill(
+            picture_paths(options.images)[: options.pictures],
+            lambda image: map(
+                asdict, measure(image, options.bpp, options.lengths, options.model, panel.reference(image))
+            ),
+        )
     except WispError as fault:
         print(f"progressive: {fault}", file=sys.stderr)
         return 1

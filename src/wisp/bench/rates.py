@@ -24,8 +24,8 @@ from wisp.bench.codec_wisp import WispCodec
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.more_bytes import NEARLY
 from wisp.bench.picture_rows import PictureRows, identity_of
-from wisp.bench.pictures import picture_hash, picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.pictures import picture_paths
+from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
 from wisp.bench.rates_table import summary
 from wisp.errors import BudgetError, UsageError, WispError
 
@@ -151,18 +151,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         store = PictureRows(
             options.out / "rows.jsonl", identity_of(codec.version, version, rates, sorted(scored.items()))
         )
-        names = []
-        for path in picture_paths(options.images)[: options.pictures]:
-            image = read_picture(path)
-            digest = picture_hash(image)
-            names.append(path.stem)
-            if not store.has(path.stem, digest):
-                reference = None if panel is None else panel.reference(image)
-                rows = measure(image, codec, rates, scored, reference)
-                store.add(path.stem, digest, map(asdict, rows))
-            note(
-                f"{path.stem}: {sum(row['met'] for row in store.of([path.stem], COLUMNS))} of {len(rates)} met"
-            )
+        names = store.fill(
+            picture_paths(options.images)[: options.pictures],
+            lambda image: map(
+                asdict,
+                measure(image, codec, rates, scored, None if panel is None else panel.reference(image)),
+            ),
+        )
     except WispError as fault:
         print(f"rates: {fault}", file=sys.stderr)
         return 1
