@@ -93,9 +93,20 @@ def test_the_last_of_many_must_be_a_directory(photos: list[Path]) -> None:
     assert photos[2].read_bytes() == before
 
 
-def test_the_last_of_many_is_not_a_file_by_its_suffix(photos: list[Path], tmp_path: Path) -> None:
-    target = tmp_path / "d.wisp"
-    assert_one_line_error(run_cli("compress", *photos, target), 2, "directory", "d.wisp")
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("compress",), "d.wisp"),
+        (("compress",), "d.PNG"),
+        (("compress", "--text"), "d.wisp"),
+        (("decompress",), "d.jpg"),
+    ],
+)
+def test_the_last_of_many_is_not_a_file_by_its_suffix(
+    photos: list[Path], tmp_path: Path, command: tuple[str, ...], name: str
+) -> None:
+    target = tmp_path / name
+    assert_one_line_error(run_cli(*command, *photos, target), 2, "directory", name)
     assert not target.exists()
     assert [job.target for job in plan_jobs(["a.png", "b.png", f"{target}/"], ".wisp")] == [
         str(target / "a.wisp"),

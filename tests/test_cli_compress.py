@@ -172,7 +172,11 @@ def test_a_budget_that_stays_unused_is_told(photo: Path, tiny_model: Path) -> No
     ran = run_cli("compress", photo, "--size", "100kB", "--model", tiny_model)
     left = 100_000 - photo.with_suffix(".wisp").stat().st_size
     assert left > 10_000
-    assert ran.lines[0] == f"note: the model has nothing more to send of it: {left} bytes are left over"
+    assert (
+        ran.lines[0]
+        == f"note: {left} of 100000 bytes are left over; the model has no fuller file within them"
+    )
+    assert len(run_cli("compress", photo, "-f", "--size", "1kB", "--model", tiny_model).lines) == 1
     assert len(run_cli("compress", photo, "-f", "--quality", "100", "--model", tiny_model).lines) == 1
 
 

@@ -52,7 +52,7 @@ def test_the_summary_tells_the_working_scale_and_detail(
         run_cli("decompress", small, "--model", prior_model).lines[0].endswith(" at 1/2 of its size was sent")
     )
     ran = run_cli("decompress", large, "--fill", "generate", "--model", prior_model)
-    assert ran.lines[0].endswith("nothing was made up, since detail behind the tokens was sent")
+    assert ran.lines[0].endswith("--fill generate does nothing in a file with detail behind its tokens")
     assert ran.lines[1].endswith(", and detail behind them")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 import wisp
-from wisp.codecs import codec_for_model, decode_tokens
+from wisp.codecs import codec_for_model, decode_tokens, detail_budget
 from wisp.codecs.detail import MIN_ROOM, add_detail, write_detail
+from wisp.codecs.detail_budget import FRAMES_BPP
 from wisp.container import unpack_file
 from wisp.errors import Corrupt, LimitExceeded, Truncated, UsageError
 from wisp.imaging.alpha_plane import pack_alpha, unpack_alpha
@@ -143,6 +145,45 @@ def test_budgets_beyond_the_tokens_are_kept_and_used(
     if more >= 700:
         assert info.format_version == 3
         assert error(shown, photo_u8) < error(wisp.decompress(full, model=prior_model), photo_u8)
+
+
+def test_more_bytes_beyond_the_tokens_are_not_worse(photo_u8: NDArray[np.uint8]) -> None:
+    first, second = (int(bpp * photo_u8[..., 0].size / 8) for bpp in FRAMES_BPP)
+    tokens = wisp.compress(photo_u8, quality=100)
+    errors = [error(wisp.decompress(tokens), photo_u8)]
+    for more in (50, first - 1, first, second - 1, second, 2 * second):
+        data = wisp.compress(photo_u8, size=len(tokens) + more)
+        errors.append(error(wisp.decompress(data), photo_u8))
+    assert all(after <= 1.01 * before for before, after in itertools.pairwise(errors)), errors
+
+
+def test_a_larger_frame_is_tried_where_a_small_one_is_worse(
+    prior_model: Path, photo_u8: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.setattr(detail_budget, "write_detail", lambda *_: None)
+        tokens = wisp.compress(photo_u8, size=50_000, model=prior_model)
+    assert wisp.read_info(tokens).format_version < 3
+    rooms = []
+
+    def write(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], room: int) -> bytes | None:
+        rooms.append(room)
+        return write_detail(original_u8, 255 - original_u8 if len(rooms) == 1 else shown_u8, room)
+
+    monkeypatch.setattr(detail_budget, "write_detail", write)
+    data = wisp.compress(photo_u8, size=len(tokens) + 60, model=prior_model)
+    first, second = (int(bpp * photo_u8[..., 0].size / 8) for bpp in FRAMES_BPP)
+    assert 0.95 * first <= rooms[0] < 0.95 * second <= rooms[1]
+    assert wisp.read_info(data).format_version == 3
+
+
+def test_a_side_that_no_frame_can_have_costs_no_second_coding(
+    prior_model: Path, photo_u8: NDArray[np.uint8], full: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detail_budget, "MAX_SIDE", 299)
+    monkeypatch.setattr(detail_budget, "write_detail", pytest.fail)
+    alone = wisp.compress(photo_u8, size=len(full) + 3000, model=prior_model)
+    assert wisp.read_info(alone).format_version < 3
 
 
 def test_a_file_with_detail_in_all_its_parts(

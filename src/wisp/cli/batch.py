@@ -15,6 +15,9 @@ from wisp.cli.console import say
 from wisp.cli.faults import BAD_INPUT, describe
 from wisp.cli.files import STREAM, same_file
 from wisp.errors import UsageError
+from wisp.imaging import format_of
+
+WRITTEN = (".wisp", ".wisps", ".txt")  # what wisp writes that is no picture
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ def plan_jobs(paths: Sequence[str], suffix: str) -> list[Job]:
 
     Args:
         paths: at least one name. A last name that is a directory, that ends in a slash, or that follows two
-            or more others, is the directory for all outputs; it is made if it is not there.
+            or more others and is not a file's by its suffix, is the directory for all outputs; it is made if it
+            is not there.
         suffix: of outputs that are named after their inputs, with its dot.
 
     Raises:
@@ -57,7 +61,7 @@ def _plan_folder(sources: Sequence[str], last: str, suffix: str) -> list[Job]:
         raise UsageError(
             f"expected a directory as the last of {len(sources) + 1} names, found the file {last!r}"
         )
-    if not _is_folder(last) and PurePath(last).suffix.lower() == suffix:
+    if not _is_folder(last) and _has_suffix_of_a_file(last):
         raise UsageError(
             f"expected a directory as the last of {len(sources) + 1} names, found {last!r}, a file's name; "
             "name a directory, or end it with a slash"
@@ -82,6 +86,14 @@ def _plan_folder(sources: Sequence[str], last: str, suffix: str) -> list[Job]:
 
 def _is_folder(path: str) -> bool:
     return path != STREAM and (path.endswith(("/", os.sep)) or os.path.isdir(path))
+
+
+def _has_suffix_of_a_file(path: str) -> bool:
+    try:
+        format_of(path)
+    except UsageError:
+        return PurePath(path).suffix.lower() in WRITTEN
+    return True
 
 
 def _named(source: str) -> PurePath:

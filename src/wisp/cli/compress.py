@@ -31,7 +31,7 @@ USUAL_STRENGTH = 8.0
 TEXT_SUFFIX = ".txt"
 AUTO = "auto"  # a mask of that name is ./auto
 EXIF = "exif"
-MUCH_LEFT = 0.9  # of a budget: a smaller file is worth a word
+MUCH_LEFT, FEW = 0.1, 16  # a share of the budget and bytes: what stays unused is then worth a word
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)%")
 
 
@@ -288,8 +288,9 @@ def _report(
     job: Job, picture: Picture, data: bytes, domain: str | None, budget: int | None, *, many: bool
 ) -> None:
     notes = [*picture.notes, *([] if domain is None else [domain])]
-    if budget is not None and len(data) < MUCH_LEFT * budget:
-        notes.append(f"the model has nothing more to send of it: {budget - len(data)} bytes are left over")
+    left = 0 if budget is None else budget - len(data)
+    if budget is not None and left >= max(MUCH_LEFT * budget, FEW):
+        notes.append(f"{left} of {budget} bytes are left over; the model has no fuller file within them")
     for note in notes:
         say(f"note: {job.source}: {note}" if many else f"note: {note}")
     info = read_info(data)

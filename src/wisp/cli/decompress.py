@@ -137,7 +137,7 @@ def decompress_command(
             if full.image.mode in ("LA", "RGBA") and not has_alpha(kind):
                 say(f"note: {name}: {kind} has no transparency, which was put on white")
             if fill is Fill.generate and full.info.format_version == DETAIL_VERSION:
-                say(f"note: {name}: nothing was made up, since detail behind the tokens was sent")
+                say(f"note: {name}: --fill generate does nothing in a file with detail behind its tokens")
             say(f"{name}: {summary(full)}")
 
     run_jobs(jobs, work, quiet)

@@ -27,7 +27,7 @@ CENTRE = 128
 BEST_QUALITY = 100.0
 HALVINGS = 7  # of the quality
 STRENGTHS = 5  # halvings of the strength
-TRIES = 40
+TRIES, MEDIUM = 40, 1 << 20  # half as many for pictures of more pixels
 AS_GOOD = 1.01  # times the error: a fuller frame may have so much
 SHARE_LEFT = 0.002  # of the room may stay unused
 BAND_ROWS = 256
@@ -84,16 +84,19 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
             strong = strength
     # Sizes jump where libwebp's segments change: some neighbour fills the gap, a little weaker at a quality that is too
     # good, or a little stronger at the one that fits.
+    if best is None:
+        return None
     span = min(1.0, 2 * strong - weak) - weak
-    nearby = [(weak + k / (TRIES + 1) * span, high * (1 + k % 5 / 250)) for k in range(1, TRIES + 1)]
-    nearby += [(1 + k / 200, max(low, 0.0) * (1 - k % 3 / 250)) for k in range(1, TRIES + 1)]
+    tries = TRIES if original_u8[..., 0].size <= MEDIUM else TRIES // 2
+    nearby = [(weak + k / (tries + 1) * span, high * (1 + k % 5 / 250)) for k in range(1, tries + 1)]
+    nearby += [(1 + k / 200, max(low, 0.0) * (1 - k % 3 / 250)) for k in range(1, tries + 1)]
     for strength, quality in nearby:
-        if best is not None and len(best) >= enough:
+        if len(best) >= enough:
             break
         frame = _encode(_difference(original_u8, shown_u8, strength), min(quality, BEST_QUALITY))
-        if len(frame) <= room and (best is None or len(frame) > len(best)):
+        if len(best) < len(frame) <= room:
             found = _error(original_u8, add_detail(shown_u8, frame))
-            if best is None or found <= AS_GOOD * _error(original_u8, add_detail(shown_u8, best)):
+            if found <= AS_GOOD * _error(original_u8, add_detail(shown_u8, best)):
                 best = frame
     return best
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import region_distortions
-from wisp.codecs.detail import add_detail, write_detail
+from wisp.codecs.detail import MAX_SIDE, add_detail, write_detail
+from wisp.codecs.large_detail import LARGE
+from wisp.codecs.prior_budget import BYTES_LEFT
 from wisp.codecs.pyramid_entropy import Payload, checked_bytes
 from wisp.container import DETAIL_VERSION, PRIOR_VERSION, Chunk, WispFile, unpack_file
 from wisp.container.varint import MAX_VARINT, pack_varint
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
 
 LEAST_BPP = 0.02  # of a budget: below, there is no room for a frame
 LEAST_SHARE = 0.005  # of a budget that may stay unused
-FRAMES_BPP = (0.022, 0.044)  # what a frame needs to say something; one that says nothing needs 0.014
+FRAMES_BPP = (
+    0.022,
+    0.044,
+)  # what a frame needs to say something; one that says nothing needs 0.014, one of the
+# latter size is nearly always worth more than the tokens in its room
 
 Recode = Callable[[int], bytes]
 
@@ -47,23 +54,27 @@ def spend_on_detail(
     pixels = picture.width * picture.height
     spare = budget - len(data)
     can = codec.prior_model is not None and not codec.is_routed and not codec.is_uniform
-    if not can or 8 * budget < LEAST_BPP * pixels or spare <= LEAST_SHARE * budget:
+    can = can and max(picture.width, picture.height) <= MAX_SIDE
+    if not can or 8 * budget < LEAST_BPP * pixels or spare <= max(BYTES_LEFT, LEAST_SHARE * budget):
         return data
-    frames = [int(bpp * pixels / 8) for bpp in FRAMES_BPP]
-    if spare >= frames[0]:
+    frames = [least for bpp in FRAMES_BPP if (least := int(bpp * pixels / 8)) < budget]
+    if spare >= int(FRAMES_BPP[-1] * pixels / 8):
         made = _with_detail(codec, picture, data, tokens, budget, chunks)
         return data if made is None else made[0]
-    before: float | None = None  # tokens make room: is that worth it?
-    for least in frames:
-        made = _with_detail(codec, picture, recode(budget - least), tokens, budget, chunks)
+    best, least_error = data, math.inf
+    for least in frames:  # is a frame worth the tokens that make room for it?
+        base = data if spare >= least else recode(budget - least)
+        made = _with_detail(codec, picture, base, tokens, budget, chunks)
         if made is None:
             continue
-        if before is None:
+        if best is data:
             whole = unpack_file(data)
-            before = _error(picture, codec.synthesise(whole, _sent(codec, whole, tokens)))
-        if _error(picture, add_detail(*made[1:])) < before:
-            return made[0]
-    return data
+            least_error = _error(picture, codec.synthesise(whole, _sent(codec, whole, tokens)))
+        if (error := _error(picture, add_detail(*made[1:]))) < least_error:
+            best, least_error = made[0], error
+            if pixels > LARGE:  # whose tokens take seconds to choose once more
+                break
+    return best
 
 
 def _with_detail(
