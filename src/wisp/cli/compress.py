@@ -288,8 +288,7 @@ def _report(
     job: Job, picture: Picture, data: bytes, domain: str | None, budget: int | None, *, many: bool
 ) -> None:
     notes = [*picture.notes, *([] if domain is None else [domain])]
-    left = 0 if budget is None else budget - len(data)
-    if budget is not None and left >= max(MUCH_LEFT * budget, FEW):
+    if budget is not None and (left := budget - len(data)) >= max(MUCH_LEFT * budget, FEW):
         notes.append(f"{left} of {budget} bytes are left over; the model has no fuller file within them")
     for note in notes:
         say(f"note: {job.source}: {note}" if many else f"note: {note}")

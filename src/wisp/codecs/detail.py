@@ -82,10 +82,10 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
             weak, best = strength, frame if best is None or len(frame) > len(best) else best
         else:
             strong = strength
-    # Sizes jump where libwebp's segments change: some neighbour fills the gap, a little weaker at a quality that is too
-    # good, or a little stronger at the one that fits.
     if best is None:
         return None
+    # Sizes jump where libwebp's segments change: some neighbour fills the gap, a little weaker at a quality that is too
+    # good, or a little stronger at the one that fits.
     span = min(1.0, 2 * strong - weak) - weak
     tries = TRIES if original_u8[..., 0].size <= MEDIUM else TRIES // 2
     nearby = [(weak + k / (tries + 1) * span, high * (1 + k % 5 / 250)) for k in range(1, tries + 1)]

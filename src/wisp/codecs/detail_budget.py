@@ -26,11 +26,8 @@ if TYPE_CHECKING:
 
 LEAST_BPP = 0.02  # of a budget: below, there is no room for a frame
 LEAST_SHARE = 0.005  # of a budget that may stay unused
-FRAMES_BPP = (
-    0.022,
-    0.044,
-)  # what a frame needs to say something; one that says nothing needs 0.014, one of the
-# latter size is nearly always worth more than the tokens in its room
+# What a frame needs to say something (one that says nothing needs 0.014), and what is nearly always worth its tokens.
+FRAMES_BPP = (0.022, 0.044)
 
 Recode = Callable[[int], bytes]
 
