@@ -23,9 +23,9 @@ from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.more_bytes import mean
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_paths
-from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, require_place, write_summary
 from wisp.bench.roi import parse_rates
-from wisp.errors import UsageError, WispError
+from wisp.errors import WispError
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
 STRENGTHS = (2.0, 8.0)  # of the saliency
@@ -105,9 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         rates = parse_rates(options.bpp)
         require_place(options.out)
-        panel = MetricPanel(options.weights, options.metrics.split(","))
-        if not panel.metrics:
-            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        panel = MetricPanel.with_any(options.weights, options.metrics)
         codec = WispCodec(options.model)
         tried = ways(STRENGTHS, options.model)
         store = PictureRows(
@@ -124,7 +122,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         store.of(names, ("bpp", "way", "num_bytes", "scores")),
         {metric.name: metric.direction for metric in panel.metrics},
     )
-    write_text(options.out / "summary.md", page)
     record = meta(
         "wisp.bench.allocation",
         arguments,
@@ -133,8 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metrics_version=panel.version,
         unavailable=panel.unavailable,
     )
-    write_json(options.out / "meta.json", record)
-    print(page)
+    write_summary(options.out, page, record)
     return 0
 
 

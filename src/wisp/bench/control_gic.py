@@ -25,7 +25,7 @@ from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_hash, picture_paths
 from wisp.bench.pq_mim_rows import model_version
-from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, require_place, write_summary
 from wisp.codecs import TokenPyramidCodec, codec_for_model, decode_tokens
 from wisp.codecs.by_hand import make_granularity
 from wisp.container import unpack_file
@@ -179,9 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         other = None if options.ablation is None else _routed(options.ablation, options.threads, "--ablation")
         beside = None if options.beside == "-" else codec_for_model(options.beside, options.threads)
         require_place(options.out)
-        panel = MetricPanel(options.weights, options.metrics.split(","))
-        if not panel.metrics:
-            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        panel = MetricPanel.with_any(options.weights, options.metrics)
         models = [c for c in (codec, other, beside) if c is not None]
         versions = [model_version(c) for c in models]
         rows: list[dict[str, object]] = []
@@ -209,11 +207,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         [metric.name for metric in panel.metrics],
         tuple(FLAT),
     )
-    write_text(options.out / "summary.md", page)
-    metrics = {metric.name: metric.version for metric in panel.metrics}
-    record = meta("wisp.bench.control_gic", arguments, code, metrics=metrics, unavailable=panel.unavailable)
-    write_json(options.out / "meta.json", {**record, "models": versions})
-    print(page)
+    record = meta("wisp.bench.control_gic", arguments, code, **panel.for_meta())
+    write_summary(options.out, page, {**record, "models": versions})
     return 0
 
 

@@ -24,7 +24,7 @@ from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_paths
 from wisp.bench.pq_mim_rows import model_version
-from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, require_place, write_summary
 from wisp.codecs import codec_for_model
 from wisp.codecs.refinement import check_effort
 from wisp.errors import UsageError, WispError
@@ -120,9 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         efforts = [check_effort(int(effort)) for effort in _numbers(options.efforts, "--efforts")]
         codec = codec_for_model(options.model, options.threads)
         require_place(options.out)
-        panel = MetricPanel(options.weights, options.metrics.split(","))
-        if not panel.metrics:
-            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        panel = MetricPanel.with_any(options.weights, options.metrics)
         version = model_version(codec)
         store = PictureRows(options.out / "rows.jsonl", identity_of(version, rates, efforts, panel.version))
         paths = picture_paths(options.images)[: options.pictures]
@@ -135,11 +133,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"effort: {fault}", file=sys.stderr)
         return 1
     page = summary(store.of([path.stem for path in paths], COLUMNS), [m.name for m in panel.metrics])
-    write_text(options.out / "summary.md", page)
-    metrics = {metric.name: metric.version for metric in panel.metrics}
-    record = meta("wisp.bench.effort", arguments, code, metrics=metrics, unavailable=panel.unavailable)
-    write_json(options.out / "meta.json", {**record, "models": {codec.bundle.config.name: version}})
-    print(page)
+    record = meta("wisp.bench.effort", arguments, code, **panel.for_meta())
+    write_summary(options.out, page, {**record, "models": {codec.bundle.config.name: version}})
     return 0
 
 

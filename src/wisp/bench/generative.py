@@ -28,7 +28,7 @@ from wisp.bench.generative_table import is_best, summary
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, write_summary
 from wisp.codecs import LatentGridCodec, LatentVectorCodec, any_codec_for_model
 from wisp.codecs.latent_vector import step_of
 from wisp.entropy.gaussian_tables import deviation
@@ -211,9 +211,7 @@ def _subjects(options: argparse.Namespace) -> Subjects:
         except CodecUnavailable as reason:
             note(f"{family}: {reason}")
     pca = None if options.train_faces is None else EigenfaceCodec(options.train_faces)
-    panel = MetricPanel(options.weights, options.metrics.split(","))
-    if not panel.metrics:
-        raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+    panel = MetricPanel.with_any(options.weights, options.metrics)
     inversion = InversionOptions(steps=options.steps)
     return Subjects(vector, grid, peers, pca, panel, inversion, options.weights)
 
@@ -236,13 +234,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     metrics = [metric.name for metric in subjects.panel.metrics]
     page = summary(store.of(names, COLUMNS), metrics)
-    write_text(options.out / "summary.md", page)
-    versions = {metric.name: metric.version for metric in subjects.panel.metrics}
-    record = meta(
-        "wisp.bench.generative", arguments, code, metrics=versions, unavailable=subjects.panel.unavailable
-    )
-    write_json(options.out / "meta.json", record)
-    print(page)
+    record = meta("wisp.bench.generative", arguments, code, **subjects.panel.for_meta())
+    write_summary(options.out, page, record)
     if options.sheet is not None:
         _draw(options, subjects)
     return 0

@@ -24,7 +24,16 @@ from wisp.bench.markdown import number, table
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.packet_codecs import CODECS, AbstractPacketCodec, Sent, codecs_named
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_json, write_text
+from wisp.bench.provenance import (
+    checkout,
+    meta,
+    note,
+    require_place,
+    row_line,
+    write_json,
+    write_summary,
+    write_text,
+)
 from wisp.errors import UsageError, WispError
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
@@ -199,9 +208,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError("--size, --mtu, --draws: expected whole numbers from 1 up")
         require_place(options.out)
         codecs = codecs_named(options.codecs, options.model)
-        panel = MetricPanel(options.weights, options.metrics.split(","))
-        if not panel.metrics:
-            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        panel = MetricPanel.with_any(options.weights, options.metrics)
         settings = {
             "version": panel.version,
             "commit": code.commit,
@@ -227,19 +234,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = [metric.name for metric in panel.metrics]
     means = [*picture_means(rows), *kept]
     page = summary(means, names)
-    write_text(options.out / "summary.md", page)
     write_text(options.out / "means.jsonl", "".join(row_line(mean) + "\n" for mean in means))
-    metrics = {metric.name: metric.version for metric in panel.metrics}
     record = meta(
         "wisp.bench.packets",
         arguments,
         code,
-        metrics=metrics,
-        unavailable=panel.unavailable,
+        **panel.for_meta(),
         kept_codecs=sorted({mean["codec"] for mean in kept}),
     )
-    write_json(options.out / "meta.json", record)
-    print(page)
+    write_summary(options.out, page, record)
     return 0
 
 

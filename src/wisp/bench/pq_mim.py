@@ -22,7 +22,7 @@ from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
 from wisp.bench.pq_mim_rows import Key, PqMimRow, PqMimStore, model_version
 from wisp.bench.pq_mim_table import summary
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, write_summary
 from wisp.codecs import TokenPyramidCodec, codec_for_model
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.container import unpack_file
@@ -179,9 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             cells += [(depth, share, fill) for share in shares for fill in FILLS]
         require_place(options.out)
         beside = None if options.beside == "-" else codec_for_model(options.beside, options.threads)
-        panel = MetricPanel(options.weights, options.metrics.split(","))
-        if not panel.metrics:
-            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        panel = MetricPanel.with_any(options.weights, options.metrics)
         store = PqMimStore(options.out / "rows.jsonl")
         paths = picture_paths(options.images)[: options.pictures]
         rows: list[PqMimRow] = []
@@ -201,12 +199,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = [metric.name for metric in panel.metrics]
     other = None if beside is None else beside.bundle.config.name
     page = summary(rows, codec.bundle.config.name, other, names)
-    write_text(options.out / "summary.md", page)
-    metrics = {metric.name: metric.version for metric in panel.metrics}
-    record = meta("wisp.bench.pq_mim", arguments, code, metrics=metrics, unavailable=panel.unavailable)
+    record = meta("wisp.bench.pq_mim", arguments, code, **panel.for_meta())
     versions = {c.bundle.config.name: model_version(c) for c in (codec, beside) if c is not None}
-    write_json(options.out / "meta.json", {**record, "models": versions})
-    print(page)
+    write_summary(options.out, page, {**record, "models": versions})
     return 0
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from wisp.allocation.lagrange import allocate, grain_bits
 from wisp.bench.markdown import table
 from wisp.bench.pictures import picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_summary
 from wisp.codecs import TokenPyramidCodec, codec_for_model
 from wisp.codecs.proposal import propose
 from wisp.entropy.integer_softmax import frequencies
@@ -157,9 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"prior: {fault}", file=sys.stderr)
         return 1
     write_json(options.out / "prior.json", {"rows": rows})
-    write_text(options.out / "summary.md", page)
-    write_json(options.out / "meta.json", meta("wisp.bench.prior", arguments, code))
-    print(page)
+    write_summary(options.out, page, meta("wisp.bench.prior", arguments, code))
     return 0
 
 

@@ -25,7 +25,7 @@ from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.more_bytes import NEARLY, mean, more_bytes
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_paths
-from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, require_place, write_summary
 from wisp.errors import Truncated, UsageError, WispError
 
 METRICS = ("lpips_squeeze", "psnr_db")
@@ -152,7 +152,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"progressive: {fault}", file=sys.stderr)
         return 1
     page = summary(store.of(names, [f.name for f in fields(ProgressiveRow)]), options.bpp)
-    write_text(options.out / "summary.md", page)
     record = meta(
         "wisp.bench.progressive",
         arguments,
@@ -160,8 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         codecs={"wisp": codec.version},
         metrics_version=panel.version,
     )
-    write_json(options.out / "meta.json", record)
-    print(page)
+    write_summary(options.out, page, record)
     return 0
 
 

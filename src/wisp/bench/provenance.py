@@ -139,6 +139,13 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def write_summary(folder: Path, page: str, record: Mapping[str, Any]) -> None:
+    """The last step of a bench: summary.md and meta.json into the folder, and the page to whoever waits."""
+    write_text(folder / "summary.md", page)
+    write_json(folder / "meta.json", record)
+    print(page)
+
+
 def note(line: str) -> None:
     """A line of progress for the person who waits."""
     print(line, file=sys.stderr, flush=True)

@@ -25,7 +25,7 @@ from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.more_bytes import NEARLY
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_paths
-from wisp.bench.provenance import checkout, meta, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, require_place, write_summary
 from wisp.bench.rates_table import summary
 from wisp.errors import BudgetError, UsageError, WispError
 
@@ -163,12 +163,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     found = store.of(names, COLUMNS)
     page = summary(found, METRIC)
-    write_text(options.out / "summary.md", page)
     record = meta(
         "wisp.bench.rates", arguments, code, codecs={"wisp": codec.version}, metrics_version=version or None
     )
-    write_json(options.out / "meta.json", record)
-    print(page)
+    write_summary(options.out, page, record)
     return 0 if all(row["kept"] and row["met"] for row in found) else 1
 
 

@@ -24,7 +24,7 @@ from wisp.bench.metrics.metric import Direction
 from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.packets import parse_losses
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_summary, write_text
 from wisp.bench.repair_fills import FILLS, fills_named
 from wisp.codecs import TokenPyramidCodec, codec_for_model
 from wisp.codecs.repair import Repair
@@ -175,9 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         require_place(options.out)
         codec = codec_for_model(options.model, options.threads)
         fills = fills_named(options.fills, codec)
-        panel = MetricPanel(options.weights, options.metrics.split(","))
-        if not panel.metrics:
-            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        panel = MetricPanel.with_any(options.weights, options.metrics)
         for path in picture_paths(options.images)[: options.pictures]:
             image = read_picture(path)
             rows += [asdict(row) for row in measure(image, path.stem, codec, fills, panel, options)]
@@ -187,11 +185,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"repair: {fault}", file=sys.stderr)
         return 1
     page = summary(rows, {metric.name: metric.direction for metric in panel.metrics})
-    write_text(options.out / "summary.md", page)
-    metrics = {metric.name: metric.version for metric in panel.metrics}
-    record = meta("wisp.bench.repair", arguments, code, metrics=metrics, unavailable=panel.unavailable)
-    write_json(options.out / "meta.json", record)
-    print(page)
+    record = meta("wisp.bench.repair", arguments, code, **panel.for_meta())
+    write_summary(options.out, page, record)
     return 0
 
 

@@ -22,7 +22,7 @@ from wisp.bench.codec_wisp import WispCodec
 from wisp.bench.markdown import number, table
 from wisp.bench.more_bytes import mean
 from wisp.bench.pictures import picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_summary, write_text
 from wisp.bench.roi_masks import Marked, marked_pictures
 from wisp.bench.roi_sheet import Shown, draw_sheet
 from wisp.errors import UsageError, WispError
@@ -160,10 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     page = summary(rows)
     write_text(options.out / "rows.jsonl", "".join(row_line(asdict(row)) + "\n" for row in rows))
-    write_text(options.out / "summary.md", page)
     version = WispCodec(options.model).version
-    write_json(options.out / "meta.json", meta("wisp.bench.roi", arguments, code, codecs={"wisp": version}))
-    print(page)
+    write_summary(options.out, page, meta("wisp.bench.roi", arguments, code, codecs={"wisp": version}))
     if options.sheet is not None:
         options.sheet.parent.mkdir(parents=True, exist_ok=True)
         draw_sheet(shelves).save(options.sheet, quality=SHEET_QUALITY, method=6)

@@ -24,7 +24,7 @@ from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
 from wisp.bench.pq_mim_rows import model_version
-from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, write_summary
 from wisp.bench.sequences_table import summary
 from wisp.codecs import codec_for_model
 from wisp.errors import UsageError, WispError
@@ -131,9 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         codec = codec_for_model(options.model, options.threads)
         folders = sorted(path for path in options.clips.iterdir() if path.is_dir())
         require_place(options.out)
-        panel = MetricPanel(options.weights, options.metrics.split(","))
-        if not panel.metrics:
-            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        panel = MetricPanel.with_any(options.weights, options.metrics)
         version = model_version(codec)
         key = identity_of(version, qualities, peers, options.frames, panel.version, wisp.__version__)
         store = PictureRows(options.out / "rows.jsonl", key)
@@ -151,11 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     found = store.of([folder.name for folder in folders], COLUMNS)
     page = summary(found, [metric.name for metric in panel.metrics], options.frames)
-    write_text(options.out / "summary.md", page)
-    metrics = {metric.name: metric.version for metric in panel.metrics}
-    record = meta("wisp.bench.sequences", arguments, code, metrics=metrics, unavailable=panel.unavailable)
-    write_json(options.out / "meta.json", {**record, "models": {codec.bundle.config.name: version}})
-    print(page)
+    record = meta("wisp.bench.sequences", arguments, code, **panel.for_meta())
+    write_summary(options.out, page, {**record, "models": {codec.bundle.config.name: version}})
     return 0
 
 

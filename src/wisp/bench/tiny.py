@@ -23,7 +23,7 @@ from wisp.bench.markdown import number, table
 from wisp.bench.metrics.metric import Direction
 from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.pictures import picture_paths, read_picture
-from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_json, write_text
+from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_summary, write_text
 from wisp.bench.tiny_sheet import Shown, draw_sheet
 from wisp.errors import UsageError, WispError
 
@@ -160,9 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.sheet is not None:
             require_place(options.sheet.parent)
         paths = picture_paths(options.images)
-        panel = MetricPanel(options.weights, options.metrics.split(","))
-        if not panel.metrics:
-            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        panel = MetricPanel.with_any(options.weights, options.metrics)
         if any(metric.direction is not Direction.LOWER for metric in panel.metrics):
             raise UsageError(f"--metrics: expected some of which lower is better, found {options.metrics}")
         codecs, missing = tried_codecs(options.model)
@@ -179,7 +177,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tiny: {fault}", file=sys.stderr)
         return 1
     page = summary(rows, list(codecs), [metric.name for metric in panel.metrics], options.size)
-    write_text(options.out / "summary.md", page)
     record = meta(
         "wisp.bench.tiny",
         arguments,
@@ -188,8 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         codecs={codec.name: codec.version for members in codecs.values() for codec in members},
         unavailable=panel.unavailable | missing,
     )
-    write_json(options.out / "meta.json", record)
-    print(page)
+    write_summary(options.out, page, record)
     return 0 if options.sheet is None else _save(draw_sheet(shelves), options.sheet)
 
 

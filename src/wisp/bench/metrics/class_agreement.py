@@ -12,26 +12,21 @@ original's answer in place of the label.
 
 from __future__ import annotations
 
-from wisp.bench.metrics.darknet_tiny import SMALLEST_SIDE, DarknetTiny
-from wisp.bench.metrics.metric import AbstractMetric, Comparison, Direction, Picture
+from wisp.bench.metrics.darknet_tiny import AbstractDarknetMetric
+from wisp.bench.metrics.metric import Comparison, Direction, Picture
 
 _NUM_CLASSES = 5
 
 
-class ClassAgreement(AbstractMetric):
+class ClassAgreement(AbstractDarknetMetric):
     """Share of the original's top-5 classes that survive."""
 
     name = "class_agreement"
     direction = Direction.HIGHER
-    unit = "1"
-    smallest_side = SMALLEST_SIDE
-
-    def __init__(self, network: DarknetTiny) -> None:
-        self._network = network
 
     @property
     def version(self) -> str:
-        return f"top-{_NUM_CLASSES} darknet_tiny {self._network.digest}"
+        return f"top-{_NUM_CLASSES} {super().version}"
 
     def prepare(self, original_u8: Picture) -> Comparison:
         original = self.top_classes(original_u8)

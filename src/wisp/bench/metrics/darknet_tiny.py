@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wisp.bench.metrics.metric import Picture
+from wisp.bench.metrics.metric import AbstractMetric, Picture
 from wisp.bench.metrics.pixels import to_unit
 from wisp.bench.metrics.weight_file import WeightFile
 
@@ -92,3 +92,17 @@ class DarknetTiny:
         # The mean goes through the linear classifier unchanged, and so costs one position instead of all.
         mean = x.mean(dim=(2, 3), keepdim=True)
         return self._weights.convolve(mean, f"conv{_DEPTH + 2}").flatten()
+
+
+class AbstractDarknetMetric(AbstractMetric):
+    """A metric that is computed from the network's response alone."""
+
+    unit = "1"
+    smallest_side = SMALLEST_SIDE
+
+    def __init__(self, network: DarknetTiny) -> None:
+        self._network = network
+
+    @property
+    def version(self) -> str:
+        return f"darknet_tiny {self._network.digest}"

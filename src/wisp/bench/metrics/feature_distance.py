@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from wisp.bench.metrics.darknet_tiny import SMALLEST_SIDE, DarknetTiny
-from wisp.bench.metrics.metric import AbstractMetric, Comparison, Direction, Picture
+from wisp.bench.metrics.darknet_tiny import AbstractDarknetMetric
+from wisp.bench.metrics.metric import Comparison, Direction, Picture
 from wisp.bench.metrics.weight_file import unit_length
 
 _FLOOR = 1e-8
@@ -37,20 +37,11 @@ def mean_square_distance(original: Sequence[Tensor], decoded: Sequence[Tensor]) 
     return sum(distances) / len(distances)
 
 
-class FeatureDistance(AbstractMetric):
+class FeatureDistance(AbstractDarknetMetric):
     """Unweighted LPIPS over Darknet Tiny."""
 
     name = "feature_distance"
     direction = Direction.LOWER
-    unit = "1"
-    smallest_side = SMALLEST_SIDE
-
-    def __init__(self, network: DarknetTiny) -> None:
-        self._network = network
-
-    @property
-    def version(self) -> str:
-        return f"darknet_tiny {self._network.digest}"
 
     def prepare(self, original_u8: Picture) -> Comparison:
         # Tap 0 is the picture itself, which has no features.

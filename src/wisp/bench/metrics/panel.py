@@ -122,6 +122,25 @@ class MetricPanel:
         versions = sorted(f"{metric.name} {metric.version}\n" for metric in metrics)
         self.version: str = hashlib.sha256("".join(versions).encode()).hexdigest()[:12]
 
+    @classmethod
+    def with_any(cls, weights: Path | None, names: str) -> MetricPanel:
+        """Those of `names`, with commas between, that can be had here; at least one.
+
+        Raises:
+            UsageError: a name is unknown, the folder does not exist, or none of them can be had.
+        """
+        panel = cls(weights, names.split(","))
+        if not panel.metrics:
+            raise UsageError(f"--metrics: expected one that is there, found {panel.unavailable}")
+        return panel
+
+    def for_meta(self) -> dict[str, dict[str, str]]:
+        """What goes beside a result: `metrics`, name -> version, and `unavailable`, name -> reason."""
+        return {
+            "metrics": {metric.name: metric.version for metric in self.metrics},
+            "unavailable": self.unavailable,
+        }
+
     def reference(self, original: Image.Image) -> Reference:
         """The original, ready to be compared.
 

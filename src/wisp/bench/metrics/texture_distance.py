@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wisp.bench.metrics.darknet_tiny import SMALLEST_SIDE, DarknetTiny
-from wisp.bench.metrics.metric import AbstractMetric, Comparison, Direction, Picture
+from wisp.bench.metrics.darknet_tiny import AbstractDarknetMetric
+from wisp.bench.metrics.metric import Comparison, Direction, Picture
 
 _STEADY = 1e-6
 
@@ -58,20 +58,11 @@ def dissimilarity(original: Sequence[MapStatistics], decoded: Sequence[MapStatis
     return 1.0 - similarity / len(original)
 
 
-class TextureDistance(AbstractMetric):
+class TextureDistance(AbstractDarknetMetric):
     """DISTS with equal weights over Darknet Tiny."""
 
     name = "texture_distance"
     direction = Direction.LOWER
-    unit = "1"
-    smallest_side = SMALLEST_SIDE
-
-    def __init__(self, network: DarknetTiny) -> None:
-        self._network = network
-
-    @property
-    def version(self) -> str:
-        return f"darknet_tiny {self._network.digest}"
 
     def prepare(self, original_u8: Picture) -> Comparison:
         original = self._statistics(original_u8)
