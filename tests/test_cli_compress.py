@@ -233,7 +233,16 @@ def test_a_unit_after_a_space_is_not_taken_for_a_directory(
 
 
 @pytest.mark.parametrize(
-    ("text", "num_bytes"), [("2kb", 2000), ("2KB", 2000), ("1.5kib", 1536), ("1mb", 1_000_000), ("7b", 7)]
+    ("text", "num_bytes"),
+    [
+        ("2kb", 2000),
+        ("2KB", 2000),
+        ("1.5kib", 1536),
+        ("1mb", 1_000_000),
+        ("7b", 7),
+        ("2.01kB", 2010),
+        ("16.06k", 16060),
+    ],
 )
 def test_units_in_letters_of_either_case(text: str, num_bytes: int) -> None:
     assert parse_size(text) == num_bytes
@@ -243,3 +252,24 @@ def test_a_strength_without_a_mask_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
     assert_one_line_error(run_cli("compress", tmp_path / "a.png", "--roi-strength", "4"), 2, "--roi")
     assert not (tmp_path / "a.wisp").exists()
+
+
+@pytest.mark.parametrize("name", ["b.gif", "b.JP2", "b.heic", "b.tga"])
+def test_names_of_other_pictures_are_refused(photo: Path, name: str) -> None:
+    target = photo.with_name(name)
+    target.write_bytes(b"a picture that somebody wants to keep")
+    assert_one_line_error(run_cli("compress", photo, target, "-f"), 2, ".wisp")
+    assert target.read_bytes() == b"a picture that somebody wants to keep"
+
+
+def test_a_name_that_no_disk_allows(photo: Path) -> None:
+    ran = run_cli("compress", photo, photo.with_name("n" * 300 + ".wisp"), "--size", "300")
+    assert_one_line_error(ran, 2, "305 characters")
+
+
+@pytest.mark.parametrize(
+    ("second", "word"), [(0x59, "wisp file"), (0x60, "wisp packet"), (0x71, "wisp sequence")]
+)
+def test_own_files_are_told_from_pictures(tmp_path: Path, second: int, word: str) -> None:
+    (tmp_path / "a.png").write_bytes(bytes([0xC7, second, 0, 1, 2, 3, 4, 5]))
+    assert_one_line_error(run_cli("compress", tmp_path / "a.png"), 1, word)

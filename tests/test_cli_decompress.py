@@ -94,12 +94,15 @@ def test_output_is_named_after_the_input(packed: Path, tiny_model: Path) -> None
         lambda text: text,
         lambda text: f"\ufeff {text[:40]}\r\n   {text[40:]}\n",
         lambda text: text.replace("wisp:", "WISP:"),
+        lambda text: text.encode("utf-16"),
+        lambda text: b"\xfe\xff" + f"{text}\r\n".encode("utf-16-be"),
     ],
 )
 def test_text_is_recognised(data: bytes, tiny_model: Path, spoil: object, tmp_path: Path) -> None:
     assert callable(spoil)
     path, out = tmp_path / "message.txt", tmp_path / "out.png"
-    path.write_bytes(spoil(wisp.to_text(data)).encode())
+    text = spoil(wisp.to_text(data))
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     assert run_cli("decompress", path, out, "--model", tiny_model).code == 0
     with Image.open(out) as decoded:
         assert decoded.size == (300, 200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_what_is_left_is_joined_and_the_rest_is_told(folder: Path, tmp_path: Pat
     ran = run_cli("packets", "--join", folder, back, "--confidence", grey, "--model", tiny_model)
     assert ran.code == 0
     number = f"{int.from_bytes((folder / '0001.wpk').read_bytes()[6:8], 'big'):04x}"
-    assert ran.lines[0].startswith("note: input 3 was left out: NotWisp: expected the signature C7 6x")
+    assert ran.lines[0].startswith("note: 0004.wpk was left out: NotWisp: expected the signature C7 6x")
     assert ran.lines[1].startswith(f"{back}: 300x200, 3 of 5 packets of picture {number}, ")
     assert ran.lines[1].endswith(" tokens were made up")
     assert GENERATED_SOURCE.encode() in back.read_bytes()
@@ -190,3 +191,20 @@ def test_damaged_text_is_called_by_its_name(photo: Path, tmp_path: Path, tiny_mo
     assert run_cli("compress", photo, source, "--text", "--size", "500", "--model", tiny_model).code == 0
     source.write_text(source.read_text().replace("wisp:", "wisp:!"))
     assert_one_line_error(run_cli("packets", source, tmp_path / "out"), 1, "letters and digits")
+
+
+def test_what_was_left_out_of_a_text_is_numbered(folder: Path, tmp_path: Path, tiny_model: Path) -> None:
+    texts = [wisp.to_text(path.read_bytes()) for path in sorted(folder.iterdir())]
+    chat = tmp_path / "chat.txt"
+    chat.write_text("\n".join([texts[0], texts[1][:-3], *texts[2:]]))
+    ran = run_cli("packets", "--join", chat, tmp_path / "back.png", "--model", tiny_model)
+    assert ran.code == 0
+    assert ran.lines[0].startswith("note: chat.txt, packet 2, was left out: ")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_by_its_name(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    ran = run_cli("packets", tmp_path / "pipe", tmp_path / "out")
+    assert_one_line_error(ran, 2)
+    assert "found a pipe" in ran.stderr

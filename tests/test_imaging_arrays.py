@@ -134,3 +134,9 @@ def test_limit_and_options() -> None:
         to_picture(array, max_pixels=0)
     with pytest.raises(UsageError, match="black"):
         to_picture(array, alpha="black")  # type: ignore[arg-type]
+
+
+def test_a_matrix_is_an_array() -> None:
+    """np.matrix keeps two axes whatever is done to it, and ended the process instead of becoming grey."""
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert np.array_equal(to_picture(grey.view(np.matrix)).pixels_u8, to_picture(grey).pixels_u8)

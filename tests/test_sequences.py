@@ -581,3 +581,70 @@ def test_frames_of_a_folder_come_in_the_order_of_their_numbers(tmp_path: Path) -
         Image.new("L", (8, 8), grey).save(tmp_path / f"{name}.png")
     pictures, _ = frames_of([str(tmp_path)])
     assert [int(picture.pixels_u8[0, 0, 0]) for picture in pictures] == [10, 20, 100, 200]
+
+
+@pytest.fixture
+def packed_clip(prior_model: Path, clip: list[NDArray[np.uint8]], tmp_path: Path) -> Path:
+    path = tmp_path / "clip.wisps"
+    path.write_bytes(wisp.compress_sequence(clip[:2], quality=40, model=prior_model))
+    return path
+
+
+def test_frames_go_where_a_link_leads(packed_clip: Path, prior_model: Path, tmp_path: Path) -> None:
+    """Parts lie in the folder itself: it may be on another disk, from which nothing can be renamed."""
+    (tmp_path / "disk" / "real").mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "disk" / "real")
+    (link / "00001.png").write_bytes(b"old")
+    (link / "00007.png").write_bytes(b"old")
+    assert run_cli("decompress", packed_clip, link, "-f", "--model", prior_model).code == 0
+    assert sorted(path.name for path in link.iterdir()) == ["00000.png", "00001.png"]
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.wisps", "disk", "link"]
+
+
+def test_frames_go_into_the_folder_one_is_in(
+    packed_clip: Path, prior_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert run_cli("decompress", packed_clip, ".", "--model", prior_model).code == 0
+    assert sorted(path.name for path in here.iterdir()) == ["00000.png", "00001.png"]
+
+
+def test_what_others_call_a_part_is_theirs(packed_clip: Path, prior_model: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / ".shown.part"
+    theirs.mkdir()
+    (theirs / "mine.txt").write_text("mine")
+    assert run_cli("decompress", packed_clip, tmp_path / "shown", "--model", prior_model).code == 0
+    assert (theirs / "mine.txt").read_text() == "mine"
+
+
+def test_a_failure_leaves_the_old_frames(
+    packed_clip: Path, prior_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = tmp_path / "shown"
+    assert run_cli("decompress", packed_clip, shown, "--model", prior_model).code == 0
+    before = {path.name: path.read_bytes() for path in shown.iterdir()}
+    monkeypatch.setattr("wisp.cli.frame_files.os.replace", raise_no_space)
+    for target in (shown, tmp_path / "new"):
+        assert run_cli("decompress", packed_clip, target, "-f", "--model", prior_model).code == 1
+    assert {path.name: path.read_bytes() for path in shown.iterdir()} == before
+    assert not (tmp_path / "new").exists()
+
+
+def raise_no_space(*names: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_frame_of_another_size_is_named(
+    prior_model: Path, clip: list[NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    Image.fromarray(clip[0]).save(frames / "a.png")
+    Image.fromarray(clip[0][:-1]).save(frames / "b.png")
+    ran = run_cli("compress", frames, tmp_path / "clip.wisps", "--model", prior_model)
+    assert ran.code == 1
+    assert "b.png': expected a frame of 100x72 like the first, found 100x71" in ran.stderr

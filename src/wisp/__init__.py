@@ -34,9 +34,10 @@ from wisp.errors import (
 
 if TYPE_CHECKING:
     from wisp.api import compress, decompress, from_text, open_image, read_info, reconstruct, to_text
+    from wisp.imaging import Picture
     from wisp.packets import packetize, unpacketize
     from wisp.sequences import compress_sequence, decompress_sequence, key_frame, read_sequence_info
-    from wisp.types import DroppedPacket, ImageInfo, PacketReconstruction, Reconstruction, SequenceInfo
+    from wisp.types import DroppedPacket, Fill, ImageInfo, PacketReconstruction, Reconstruction, SequenceInfo
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ __all__ = [
     "CodecError",
     "Corrupt",
     "DroppedPacket",
+    "Fill",
     "ImageError",
     "ImageInfo",
     "LimitExceeded",
@@ -55,6 +57,7 @@ __all__ = [
     "ModelNotFound",
     "NotWisp",
     "PacketReconstruction",
+    "Picture",
     "Reconstruction",
     "SequenceInfo",
     "Truncated",
@@ -83,7 +86,15 @@ _HOMES = {
     "wisp.api": ("compress", "decompress", "from_text", "open_image", "read_info", "reconstruct", "to_text"),
     "wisp.packets": ("packetize", "unpacketize"),
     "wisp.sequences": ("compress_sequence", "decompress_sequence", "key_frame", "read_sequence_info"),
-    "wisp.types": ("DroppedPacket", "ImageInfo", "PacketReconstruction", "Reconstruction", "SequenceInfo"),
+    "wisp.imaging": ("Picture",),
+    "wisp.types": (
+        "DroppedPacket",
+        "Fill",
+        "ImageInfo",
+        "PacketReconstruction",
+        "Reconstruction",
+        "SequenceInfo",
+    ),
 }
 
 

@@ -259,7 +259,10 @@ def from_text(text: str) -> bytes:
     Raises:
         NotWisp: the text does not begin with "wisp:".
         Corrupt: characters are missing, foreign or too many.
+        UsageError: it is no text.
     """
+    if not isinstance(text, str):
+        raise UsageError(f"expected text, found {type(text).__name__}; decode it as ASCII first")
     return unwrap_text(text)
 
 
@@ -270,7 +273,10 @@ def open_image(
 
     Raises:
         ImageError: unreadable, empty or of an unsupported kind; one line that says what was found.
+        UsageError: `source` is nothing that can be read.
     """
+    if not isinstance(source, str | os.PathLike | bytes) and not hasattr(source, "read"):
+        raise UsageError(f"expected a path, bytes or an open file, found {type(source).__name__}")
     return open_picture(source, alpha=alpha, keep_exif=keep_exif)
 
 

@@ -7,6 +7,7 @@ file: the bytes go to a new file beside the target, are flushed to the disk, and
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -23,7 +24,11 @@ def refuse_existing(path: str | os.PathLike[str], force: bool) -> None:
     target = Path(path)
     try:
         mode = os.stat(target).st_mode
-    except (OSError, ValueError):
+    except (OSError, ValueError) as fault:
+        if getattr(fault, "errno", None) == errno.ENAMETOOLONG:
+            raise UsageError(
+                f"expected a name that the disk allows, found {len(target.name)} characters; shorten it"
+            ) from None
         return  # nothing there; if the place itself is at fault, writing says so
     if stat.S_ISDIR(mode):
         raise UsageError(

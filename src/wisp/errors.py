@@ -92,8 +92,10 @@ class BudgetError(CodecError):
         smallest_num_bytes: the smallest size, in bytes, that would have worked.
     """
 
-    def __init__(self, message: str, smallest_num_bytes: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, smallest_num_bytes: int = 0) -> None:
+        super().__init__(
+            message
+        )  # alone, as copies and other processes get it; attributes follow by themselves
         self.smallest_num_bytes = smallest_num_bytes
 
 

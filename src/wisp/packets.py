@@ -19,7 +19,7 @@ from wisp.container.packet import MIN_PACKET_NUM_BYTES, PACKET_VERSION
 from wisp.container.packet_set import sort_packets
 from wisp.errors import UsageError
 from wisp.imaging import Picture, to_picture
-from wisp.rate import parse_size
+from wisp.rate import make_target
 from wisp.types import ImageInfo, PacketReconstruction
 
 ImageLike = Image.Image | NDArray[Any]
@@ -142,11 +142,9 @@ def _settle_mtu(mtu: object) -> int:
 def _settle_size(size: int | str | None) -> int:
     if size is None:
         return DEFAULT_NUM_BYTES
-    if isinstance(size, str):
-        return parse_size(size)
-    if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-        raise UsageError(f"expected size to be a whole number of bytes from 1 up, found {size!r}")
-    return int(size)
+    num_bytes = make_target(size, None, None).budget(1, 1)
+    assert num_bytes is not None
+    return num_bytes
 
 
 def _as_packets(packets: object) -> Iterable[bytes]:

@@ -6,8 +6,9 @@
     image = Image.open("photo.wisp")        # reads the header; pixels are decoded when they are first needed
     image.save("photo.wisp", size=2000)     # or bpp=0.1, or quality=0..100
 
-Options of `save`: size, bpp, quality, roi and grain_map (a picture or array), roi_strength, ratios, keep, model,
-threads, alpha ("keep" by default, or "white"), exif (bytes or `PIL.Image.Exif`; nothing is kept unless it is given).
+Options of `save`: size, bpp, quality, roi and grain_map (a picture or array), roi_strength, ratios, keep, huffman,
+effort, channels, model, threads, alpha ("keep" by default, or "white"), exif (bytes or `PIL.Image.Exif`; nothing is
+kept unless it is given).
 Everything else that Pillow passes on is ignored, as its own formats do. Files that were cut are shown as far as they
 go where `PIL.ImageFile.LOAD_TRUNCATED_IMAGES` is set.
 """
@@ -34,7 +35,8 @@ MIME: Final = "image/x-wisp"
 
 _EXIF_PREFIX: Final = b"Exif\x00\x00"
 _OPTIONS: Final = (
-    "size", "bpp", "quality", "roi", "roi_strength", "ratios", "grain_map", "keep", "model", "threads"
+    "size", "bpp", "quality", "roi", "roi_strength", "ratios", "grain_map", "keep", "huffman", "effort", "channels",
+    "model", "threads",
 )  # fmt: skip
 _MAX_HEADER_NUM_BYTES: Final = 10  # docs/format.md, section 1
 _NO_LIMIT: Final = MAX_SIDE * MAX_SIDE  # Pillow makes its own check between opening and loading

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from numbers import Real
 
 from wisp.errors import UsageError
@@ -26,7 +27,9 @@ def parse_size(text: str) -> int:
         UsageError: not a size, or below one byte.
     """
     match = _SIZE.fullmatch(text)
-    num_bytes = int(min(float(match[1]) * _UNIT[(match[2] or "b").lower()], _ENDLESS)) if match else 0
+    # Decimal, since 2.01 * 1000 is 2009.999 in binary.
+    found = Decimal(match[1]) * _UNIT[(match[2] or "b").lower()] if match else Decimal(0)
+    num_bytes = int(min(found, Decimal(_ENDLESS)))
     if num_bytes < 1:
         raise UsageError(f"expected a size such as 200, 2kB or 1.5KiB, found {text!r}")
     return num_bytes

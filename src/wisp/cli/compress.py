@@ -16,14 +16,14 @@ from PIL import Image, ImageChops
 from wisp.api import compress, open_image, read_info
 from wisp.cli.batch import Job, plan_jobs, run_jobs
 from wisp.cli.console import say
-from wisp.cli.files import STREAM, armoured, check_output, write_output
+from wisp.cli.files import STREAM, armoured, check_output, refuse_picture_name, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
 from wisp.cli.sequences import compress_frames, makes_sequence, refuse_for_frames
 from wisp.codecs.by_hand import make_granularity, refuse_company
 from wisp.codecs.latent_options import note_on_domain, refuse_company_of_channels
 from wisp.codecs.refinement import USUAL_EFFORT
 from wisp.errors import UsageError
-from wisp.imaging import Picture, format_of
+from wisp.imaging import Picture
 from wisp.rate import UNITS, make_target
 
 SUFFIX = ".wisp"
@@ -271,17 +271,6 @@ def _load_mask(path: str) -> Image.Image:
     if picture.alpha_u8 is not None:
         mask = ImageChops.multiply(mask, Image.fromarray(np.asarray(picture.alpha_u8)))
     return mask
-
-
-def refuse_picture_name(target: str) -> None:
-    """`wisp compress a.jpg b.jpg` is a slip, and would cost the second picture if -f were given."""
-    if target == STREAM:
-        return
-    try:
-        found = format_of(target)
-    except UsageError:
-        return
-    raise UsageError(f"expected an output that ends in {SUFFIX}, found {target!r}, a {found} name; rename it")
 
 
 def _report(

@@ -15,10 +15,16 @@ from wisp.cli.console import write_stdout
 from wisp.container import has_signature
 from wisp.container.packet import has_packet_signature
 from wisp.errors import BitstreamError, CodecError, ModelError, NotWisp, UsageError
+from wisp.imaging import format_of
 
 STREAM = "-"
 _PREFIX_NUM_BYTES = 64
-_TEXT_PREFIX = b"wisp:"
+_TEXT_PREFIX = "wisp:"
+# Suffixes of pictures that wisp does not write: none of them is overwritten with a wisp file by a slip.
+_OTHER_PICTURES = frozenset({
+    ".gif", ".apng", ".jp2", ".j2k", ".jpx", ".jxl", ".heic", ".heif", ".hif", ".tga", ".ico", ".icns", ".psd", ".dng",
+    ".cr2", ".nef", ".arw", ".raf", ".svg", ".pdf", ".dds", ".exr", ".hdr",
+})  # fmt: skip
 
 
 def read_wisp(path: str, limit: int | None = None) -> tuple[bytes, bool]:
@@ -47,7 +53,7 @@ def read_wisp(path: str, limit: int | None = None) -> tuple[bytes, bool]:
         raise CodecError(
             f"{path!r}: expected a wisp file to read, found: {reason}; check the name"
         ) from fault
-    data = from_text(data.decode("utf-8-sig", errors="replace")) if is_text else data
+    data = from_text(decode_text(data)) if is_text else data
     if has_packet_signature(data):
         raise NotWisp(
             f"{path!r}: expected a wisp file, found a packet; join packets by `wisp packets --join`"
@@ -82,6 +88,20 @@ def check_output(path: str, force: bool, *, text: bool = False) -> None:
         raise UsageError("expected stdout to be a file or a pipe, found a terminal; redirect it")
 
 
+def refuse_picture_name(target: str) -> None:
+    """`wisp compress a.jpg b.jpg` is a slip, and would cost the second picture if -f were given."""
+    if target == STREAM:
+        return
+    suffix = os.path.splitext(target)[1].lower()
+    try:
+        found = format_of(target)
+    except UsageError:
+        if suffix not in _OTHER_PICTURES:
+            return
+        found = suffix.removeprefix(".").upper()
+    raise UsageError(f"expected an output that ends in .wisp, found {target!r}, a {found} name; rename it")
+
+
 def write_output(path: str, data: bytes) -> None:
     """Write a whole output at once; a file appears complete or not at all."""
     if path == STREAM:
@@ -114,6 +134,11 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
         yield stream
 
 
+def decode_text(data: bytes) -> str:
+    """Text as programs save it: UTF-8, or UTF-16 with a mark at its beginning, as Windows does."""
+    is_wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
+
+
 def _begins_like_text(prefix: bytes) -> bool:
-    stripped = prefix.removeprefix(codecs.BOM_UTF8).lstrip()
-    return stripped[: len(_TEXT_PREFIX)].lower() == _TEXT_PREFIX
+    return decode_text(prefix).lstrip()[: len(_TEXT_PREFIX)].lower() == _TEXT_PREFIX

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,16 @@ class _Pictures:
         return len(self._paths)
 
     def __iter__(self) -> Iterator[Picture]:
-        return map(open_image, self._paths)
+        size = None
+        for path in self._paths:
+            picture = open_image(path)
+            size = size or (picture.width, picture.height)
+            if size != (picture.width, picture.height):
+                raise ImageError(
+                    f"{path!r}: expected a frame of {size[0]}x{size[1]} like the first, found {picture.width}x"
+                    f"{picture.height}; scale it"
+                )
+            yield picture
 
 
 def frames_of(sources: Sequence[str]) -> tuple[Iterable[Picture], tuple[int, int]]:
@@ -89,7 +99,8 @@ def _video_frames(path: str) -> Iterator[Picture]:
 def write_video(target: str, frames: Iterator[Any], rate: tuple[int, int]) -> None:
     """Nearly lossless H.264, without an odd last line, that says where it comes from; whole or not at all."""
     av = _av()
-    part = Path(target).with_name(f".{Path(target).stem}.part{Path(target).suffix}")
+    place = Path(os.path.realpath(target))
+    part = _part_in(place.parent, place.suffix)
     try:
         with av.open(str(part), "w") as container:
             container.metadata["comment"] = RECEIVED
@@ -102,7 +113,7 @@ def write_video(target: str, frames: Iterator[Any], rate: tuple[int, int]) -> No
                 cut = image.convert("RGB").crop((0, 0, width, height))
                 container.mux(stream.encode(av.VideoFrame.from_image(cut)))
             container.mux(stream.encode())
-        os.replace(part, target)
+        os.replace(part, place)
     except (av.FFmpegError, OSError) as fault:
         raise CodecError(f"cannot write {target!r}: {' '.join(str(fault).split())}") from None
     finally:
@@ -110,24 +121,34 @@ def write_video(target: str, frames: Iterator[Any], rate: tuple[int, int]) -> No
 
 
 def write_folder(target: str, frames: Iterator[Any], start: int) -> None:
-    """Numbered PNG files, all of them or none; those of an earlier sequence go."""
-    folder = Path(target)
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    """Numbered PNG files, all of them or none; those of an earlier sequence go, once the new ones are there."""
+    folder = Path(os.path.realpath(target))
+    part = _part_in(folder)
+    is_new = not folder.exists()
+    names = set()
     try:
-        part.mkdir(parents=True)
+        part.mkdir(parents=is_new)
         for number, image in enumerate(frames, start=start):
-            write_output(str(part / f"{number:05d}.png"), encode_picture(image, "png"))
-        folder.mkdir(exist_ok=True)
+            name = f"{number:05d}.png"
+            write_output(str(part / name), encode_picture(image, "png"))
+            names.add(name)
+        for name in sorted(names):
+            os.replace(part / name, folder / name)
         for old in folder.iterdir():
-            if _FRAME_NAME.fullmatch(old.name):
+            if _FRAME_NAME.fullmatch(old.name) and old.name not in names:
                 old.unlink()
-        for made in sorted(part.iterdir()):
-            os.replace(made, folder / made.name)
     except OSError as fault:
         raise CodecError(f"cannot write {target!r}: {fault.strerror or fault}") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()  # which it refuses if frames are in it
+
+
+def _part_in(folder: Path, suffix: str = "") -> Path:
+    """A name beside the target, so that a rename puts it in place, and nobody else's."""
+    return folder / f".wisp-{os.urandom(8).hex()}.part{suffix}"
 
 
 def check_target(target: str, width: int, height: int, force: bool) -> bool:

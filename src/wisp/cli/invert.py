@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from wisp.cli.batch import Job, plan_jobs, run_jobs
-from wisp.cli.compress import SUFFIX, refuse_picture_name
+from wisp.cli.compress import SUFFIX
 from wisp.cli.console import say
-from wisp.cli.files import check_output, write_output
+from wisp.cli.files import check_output, refuse_picture_name, write_output
 from wisp.cli.options import ForceOption, QuietOption, ThreadsOption
 from wisp.cli.training import needing_torch
 from wisp.errors import UsageError

@@ -83,9 +83,9 @@ def packets_command(
         if any(given.values()):
             names = " and ".join(name for name, is_given in given.items() if is_given)
             raise UsageError(f"expected {names} without --join, found both; leave one out")
-        full = _join(sources, target, picture, confidence, model, threads, force)
+        full, origins = _join(sources, target, picture, confidence, model, threads, force)
         if not quiet:
-            _report(full, target)
+            _report(full, origins, target)
         return
     if picture is not None or confidence is not None:
         raise UsageError("expected --join with --picture and --confidence, found none; add it")
@@ -117,6 +117,10 @@ def packets_command(
 
 def _load(path: str) -> bytes | Picture:
     """The bytes of a wisp file, or a picture."""
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise UsageError(
+            f"expected a file that can be read twice, found a pipe or device at {path!r}; save it first"
+        )
     try:
         data, _ = read_wisp(path)
     except BitstreamError:
@@ -183,12 +187,14 @@ def _join(
     model: str | None,
     threads: int | None,
     force: bool,
-) -> PacketReconstruction:
+) -> tuple[PacketReconstruction, list[str]]:
+    """What the packets show, and the name of the file that each of them was in."""
     kind = "png" if target == STREAM else format_of(target)
     check_output(target, force)
     if confidence is not None:
         check_map(confidence, target, force)
-    packets = [packet for source in sources for file in _files(source) for packet in _read(file)]
+    found = [(file.name, packet) for source in sources for file in _files(source) for packet in _read(file)]
+    origins, packets = [name for name, _ in found], [packet for _, packet in found]
     full = unpacketize(packets, picture_id=_number(picture), model=model, threads=threads)
     outputs = [(target, encode_picture(full.image, kind, generated=full.generated, partial=full.partial))]
     if confidence is not None:
@@ -196,7 +202,7 @@ def _join(
         outputs.append((confidence, encode_picture(confidence_map(full), map_kind)))
     for path, data in outputs:
         write_output(path, data)
-    return full
+    return full, origins
 
 
 def _number(picture: str | None) -> int | None:
@@ -260,9 +266,12 @@ def _unwrapped(text: bytes) -> bytes:
     return found[0] if found else text
 
 
-def _report(full: PacketReconstruction, target: str) -> None:
+def _report(full: PacketReconstruction, origins: list[str], target: str) -> None:
     for dropped in full.dropped[:MOST_SHOWN]:
-        say(f"note: input {dropped.place + 1} was left out: {dropped.error}: {dropped.reason}")
+        name = origins[dropped.place]
+        if origins.count(name) > 1:  # many packets in one text
+            name = f"{name}, packet {dropped.place - origins.index(name) + 1},"
+        say(f"note: {name} was left out: {dropped.error}: {dropped.reason}")
     if len(full.dropped) > MOST_SHOWN:
         say(f"note: {len(full.dropped) - MOST_SHOWN} more were left out")
     name = "stdout" if target == STREAM else target

@@ -13,7 +13,7 @@ from wisp.codecs.registry import DEFAULT_MODEL, ENTRIES, ModelEntry, entry_by_na
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import MAX_PIXELS, unpack_file
 from wisp.errors import ModelMismatch, ModelNotFound, UsageError
-from wisp.runtime import CONFIG_NAME, Bundle, find_bundle
+from wisp.runtime import CONFIG_NAME, Bundle, find_bundle, settle_threads
 from wisp.tokens.pyramid import TokenPyramid
 
 __all__ = [
@@ -46,7 +46,7 @@ _CODECS: dict[str, type[AnyCodec]] = {
 
 
 @lru_cache(maxsize=8)
-def _codec_of_folder(folder: Path, threads: int | None) -> AnyCodec:
+def _codec_of_folder(folder: Path, threads: int) -> AnyCodec:
     bundle = Bundle(folder, threads)
     if bundle.config.codec not in _CODECS:
         raise ModelMismatch(
@@ -64,16 +64,18 @@ def any_codec_for_model(model: str | Path | None = None, threads: int | None = N
 
     Raises:
         UnknownModel, ModelNotFound, ModelMismatch: as the registry and the bundle find.
+        UsageError: `model` is no name or path, or `threads` out of range.
     """
+    number = settle_threads(threads)  # before it is a key, for which 2.0 and 2 are the same
     if not isinstance(model, str | Path | None):
         raise UsageError(f"expected a model's name or path, found {type(model).__name__}")
     if isinstance(model, Path) or (model and os.path.isfile(os.path.join(model, CONFIG_NAME))):
         folder = Path(model)
         if not os.path.isdir(folder):
             raise ModelNotFound(f"expected a model bundle at {folder}, found nothing")
-        return _codec_of_folder(folder.resolve(), threads)
+        return _codec_of_folder(folder.resolve(), number)
     entry = entry_by_name(DEFAULT_MODEL if model is None else model)
-    codec = _codec_of_folder(find_bundle(entry.name).folder, threads)
+    codec = _codec_of_folder(find_bundle(entry.name).folder, number)
     found = codec.bundle.config.model_number
     if found != entry.number:
         raise ModelMismatch(

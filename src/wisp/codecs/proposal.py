@@ -14,6 +14,7 @@ from wisp.allocation.roi import roi_weights
 from wisp.codecs.probes import probe, probe_depths
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import Analysed, analyse
+from wisp.codecs.taming import tame
 from wisp.imaging import Picture, downscale_u8
 from wisp.runtime import Bundle
 
@@ -84,12 +85,15 @@ def propose(
     pixels = downscale_u8(picture.pixels_u8, exponent)
     analysed = analyse(bundle, pixels)
     shape = analysed.tokens.shape
+    depths = probe_depths(shape, payload_bytes)
+    if not shape.routed:
+        analysed = tame(bundle, pixels, analysed, depths[-1])
     side = shape.strides[0]
     weights = region_weights(pixels, settings.masking, side)
     if roi is not None:
         weights *= roi_weights(roi.mask_u8, picture.height, picture.width, side << exponent, roi.strength)
     probes = {}
-    for depth in probe_depths(shape, payload_bytes):
+    for depth in depths:
         grain = np.full((shape.rows, shape.columns), depth, np.uint8)
         probes[depth] = probe(bundle, pixels, replace(analysed.tokens, grain_map=grain))
     if shape.routed:

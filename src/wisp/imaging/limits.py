@@ -25,5 +25,5 @@ def check_size(height: int, width: int, max_pixels: int) -> None:
     if height * width > max_pixels:
         raise LimitExceeded(
             f"expected at most {max_pixels} pixels, found {width}x{height} = {height * width}; "
-            "scale the picture down, or raise max_pixels if you trust where it comes from"
+            "scale the picture down"
         )

@@ -18,6 +18,12 @@ _SIGNATURES: Final = (
     (b"PK\x03\x04", 0, "a ZIP archive; unpack it first"),
     (b"\x1f\x8b", 0, "gzip data; unpack it first"),
 )
+_WISP: Final = 0xC7  # docs/format.md, 3.1; the next four bits say which of these
+_OWN: Final = {
+    5: "a wisp file; `wisp decompress` makes a picture of it",
+    6: "a wisp packet; `wisp packets --join` makes a picture of it",
+    7: "a wisp sequence; `wisp decompress` makes frames of it",
+}
 _PICTURES: Final = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -45,6 +51,8 @@ def guess_kind(prefix: bytes) -> str:
     for signature, offset, description in _SIGNATURES:
         if prefix.startswith(signature, offset):
             return description
+    if len(prefix) > 1 and prefix[0] == _WISP and prefix[1] >> 4 in _OWN:
+        return _OWN[prefix[1] >> 4]
     for signature, name in _PICTURES:
         if prefix.startswith(signature):
             return f"a {name} whose header is damaged; try another copy"

@@ -2,7 +2,7 @@
 
 from wisp.runtime.bundle import CONFIG_NAME, PRIOR_NAME, Bundle, BundleConfig
 from wisp.runtime.locate import find_bundle, installed_bundles
-from wisp.runtime.sessions import Network, default_threads
+from wisp.runtime.sessions import Network, default_threads, settle_threads
 
 __all__ = [
     "CONFIG_NAME",
@@ -13,4 +13,5 @@ __all__ = [
     "default_threads",
     "find_bundle",
     "installed_bundles",
+    "settle_threads",
 ]
