@@ -7,7 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
+
+settings.register_profile("untimed", deadline=None)  # how fast the machine is today is no test's business
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

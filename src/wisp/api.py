@@ -261,8 +261,6 @@ def from_text(text: str) -> bytes:
         Corrupt: characters are missing, foreign or too many.
         UsageError: it is no text.
     """
-    if not isinstance(text, str):
-        raise UsageError(f"expected text, found {type(text).__name__}; decode it as ASCII first")
     return unwrap_text(text)
 
 
@@ -275,8 +273,6 @@ def open_image(
         ImageError: unreadable, empty or of an unsupported kind; one line that says what was found.
         UsageError: `source` is nothing that can be read.
     """
-    if not isinstance(source, str | os.PathLike | bytes) and not hasattr(source, "read"):
-        raise UsageError(f"expected a path, bytes or an open file, found {type(source).__name__}")
     return open_picture(source, alpha=alpha, keep_exif=keep_exif)
 
 

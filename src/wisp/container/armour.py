@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import string
 
-from wisp.errors import Corrupt, NotWisp
+from wisp.errors import Corrupt, NotWisp, UsageError
 
 PREFIX = "wisp:"
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -58,7 +58,10 @@ def unwrap_text(text: str) -> bytes:
     Raises:
         NotWisp: the prefix is missing.
         Corrupt: a foreign character, characters missing or too many, or a group out of range.
+        UsageError: it is no text.
     """
+    if not isinstance(text, str):
+        raise UsageError(f"expected text, found {type(text).__name__}; decode it as ASCII first")
     compact = "".join(text.split()).translate(_INVISIBLE)
     prefix, digits = compact[: len(PREFIX)], compact[len(PREFIX) :]
     if prefix.lower() != PREFIX:

@@ -11,7 +11,7 @@ from typing import IO, Final
 
 from PIL import Image, UnidentifiedImageError
 
-from wisp.errors import ImageError, LimitExceeded, WispError
+from wisp.errors import ImageError, LimitExceeded, UsageError, WispError
 from wisp.imaging.limits import DEFAULT_MAX_PIXELS, check_size
 from wisp.imaging.quiet import quiet_pillow
 from wisp.imaging.source import AlphaRule, Picture, to_picture
@@ -35,8 +35,11 @@ def open_picture(
     """Read a picture file in any format that Pillow knows, and bring it to 8-bit sRGB.
 
     The options are those of `to_picture`; so are the errors, with the file's name in front. In addition,
-    ImageError is raised for a file that is missing, empty, a directory, unreadable, cut short, or no picture.
+    ImageError is raised for a file that is missing, empty, a directory, unreadable, cut short, or no picture, and
+    UsageError for a source that is neither a name nor bytes nor an open file.
     """
+    if not isinstance(source, str | os.PathLike | bytes) and not hasattr(source, "read"):
+        raise UsageError(f"expected a path, bytes or an open file, found {type(source).__name__}")
     name = _name(source)
     try:
         with quiet_pillow(), _opened(source, max_pixels) as image:
