@@ -9,7 +9,7 @@ import pytest
 
 from wisp.bench import damage
 from wisp.bench.file_damage import Damage, Verdict, changed_bytes, cuts, judge, tally
-from wisp.errors import Corrupt, Truncated
+from wisp.errors import Corrupt, Truncated, UsageError
 
 FILE = bytes([0xC7, 10, 20, 30, 0])
 
@@ -99,3 +99,15 @@ def test_the_command(
     assert damage.main([*order, "--values", "256"]) == 1
     assert damage.main(["--out", str(tmp_path / "none"), str(tmp_path / "b.wisp")]) == 1
     assert not (tmp_path / "none").exists()
+
+
+def test_what_has_no_tokens_is_left_to_decompressing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(data: bytes) -> None:
+        raise UsageError("expected a model of tokens") if data else Corrupt("expected bytes")
+
+    monkeypatch.setattr("wisp.codecs.decode_tokens", decode)
+    screen = damage.token_screen()
+    assert screen is not None
+    assert screen(b"a") is None
+    with pytest.raises(Corrupt):
+        screen(b"")

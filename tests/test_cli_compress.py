@@ -265,11 +265,3 @@ def test_names_of_other_pictures_are_refused(photo: Path, name: str) -> None:
 def test_a_name_that_no_disk_allows(photo: Path) -> None:
     ran = run_cli("compress", photo, photo.with_name("n" * 300 + ".wisp"), "--size", "300")
     assert_one_line_error(ran, 2, "305 characters")
-
-
-@pytest.mark.parametrize(
-    ("second", "word"), [(0x59, "wisp file"), (0x60, "wisp packet"), (0x71, "wisp sequence")]
-)
-def test_own_files_are_told_from_pictures(tmp_path: Path, second: int, word: str) -> None:
-    (tmp_path / "a.png").write_bytes(bytes([0xC7, second, 0, 1, 2, 3, 4, 5]))
-    assert_one_line_error(run_cli("compress", tmp_path / "a.png"), 1, word)

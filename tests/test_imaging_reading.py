@@ -8,6 +8,7 @@ import struct
 import sys
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 
 from wisp.errors import ImageError, LimitExceeded, UsageError
 from wisp.imaging import open_picture
+from wisp.imaging.wording import guess_kind
 
 ONE_LINE = r"\A[^\n]+\Z"
 SCENE = np.random.default_rng(7).integers(0, 256, (40, 60, 3)).astype(np.uint8)
@@ -218,7 +220,7 @@ def test_options_are_checked(tmp_path: Path) -> None:
         open_picture(encoded("PNG"), alpha="pink")  # type: ignore[arg-type]
     with pytest.raises(ImageError, match=ONE_LINE):
         open_picture(io.StringIO("text"))  # type: ignore[arg-type]
-    with pytest.raises(ImageError, match=ONE_LINE):
+    with pytest.raises(UsageError, match=ONE_LINE):
         open_picture(None)  # type: ignore[arg-type]
 
 
@@ -235,3 +237,17 @@ def test_nothing_is_left_open(tmp_path: Path) -> None:
         with pytest.raises((ImageError, LimitExceeded)):
             open_picture(broken)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("second", "word"), [(0x59, "wisp file"), (0x60, "wisp packet"), (0x71, "wisp sequence")]
+)
+def test_own_files_are_told_from_pictures(second: int, word: str) -> None:
+    assert guess_kind(bytes([0xC7, second, 0, 1, 2])).startswith(f"a {word};")
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
+def test_bytes_of_any_kind_are_read(kind: Callable[[bytes], Any]) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 2), (9, 8, 7)).save(stream, "PNG")
+    assert open_picture(kind(stream.getvalue())).pixels_u8[1, 2].tolist() == [9, 8, 7]

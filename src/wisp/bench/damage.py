@@ -8,6 +8,7 @@ Copies are screened by decoding their tokens alone; what passes is decompressed 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -31,10 +32,17 @@ def picture_of(data: bytes) -> bytes:
 
 
 def token_screen() -> Callable[[bytes], object] | None:
-    """The decoder of tokens alone, where this wisp has one."""
-    screen: Callable[[bytes], object] | None = getattr(
+    """The decoder of tokens alone, where this wisp has one; what names a model without tokens passes."""
+    decode: Callable[[bytes], object] | None = getattr(
         importlib.import_module("wisp.codecs"), "decode_tokens", None
     )
+    if decode is None:
+        return None
+
+    def screen(data: bytes) -> None:
+        with contextlib.suppress(UsageError):
+            decode(data)
+
     return screen
 
 

@@ -38,7 +38,8 @@ def open_picture(
     ImageError is raised for a file that is missing, empty, a directory, unreadable, cut short, or no picture, and
     UsageError for a source that is neither a name nor bytes nor an open file.
     """
-    if not isinstance(source, str | os.PathLike | bytes) and not hasattr(source, "read"):
+    is_stored = isinstance(source, str | os.PathLike | bytes | bytearray | memoryview)
+    if not is_stored and not hasattr(source, "read"):
         raise UsageError(f"expected a path, bytes or an open file, found {type(source).__name__}")
     name = _name(source)
     try:
