@@ -171,11 +171,12 @@ def test_nothing_is_written_where_the_map_has_no_place(
     assert not out.exists()
 
 
-def test_packets_are_found_in_a_chat(folder: Path, tmp_path: Path, tiny_model: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])  # the last two as Windows saves text
+def test_packets_are_found_in_a_chat(folder: Path, tmp_path: Path, tiny_model: Path, encoding: str) -> None:
     packets = [p.read_bytes() for p in sorted(folder.iterdir())]
     lines = [f"12:0{i} Bob {wisp.to_text(packet)}" for i, packet in enumerate(packets)]
     chat = tmp_path / "chat.txt"
-    chat.write_text("Hello\n" + "\nAlice got it\n".join(lines), encoding="utf-8")
+    chat.write_text("Hello\n" + "\nAlice got it\n".join(lines), encoding=encoding)
     ran = run_cli("packets", "--join", chat, tmp_path / "o.png", "--model", tiny_model)
     assert ran.code == 0
     assert f"{len(packets)} of {len(packets)} packets" in ran.lines[-1]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -590,11 +592,26 @@ def packed_clip(prior_model: Path, clip: list[NDArray[np.uint8]], tmp_path: Path
     return path
 
 
-def test_frames_go_where_a_link_leads(packed_clip: Path, prior_model: Path, tmp_path: Path) -> None:
-    """Parts lie in the folder itself: it may be on another disk, from which nothing can be renamed."""
-    (tmp_path / "disk" / "real").mkdir(parents=True)
+def test_frames_go_where_a_link_leads(
+    packed_clip: Path, prior_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts lie in the folder itself: it may be on another disk, to which nothing can be renamed."""
+    real = tmp_path / "disk" / "real"
+    real.mkdir(parents=True)
+    rename = os.replace
+
+    def across_no_disks(source: str | Path, target: str | Path) -> None:
+        is_there = [
+            os.path.realpath(path).startswith(f"{real.resolve()}{os.sep}") for path in (source, target)
+        ]
+        if is_there[0] != is_there[1]:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", across_no_disks)
+    monkeypatch.setattr(os, "rename", across_no_disks)
     link = tmp_path / "link"
-    link.symlink_to(tmp_path / "disk" / "real")
+    link.symlink_to(real)
     (link / "00001.png").write_bytes(b"old")
     (link / "00007.png").write_bytes(b"old")
     assert run_cli("decompress", packed_clip, link, "-f", "--model", prior_model).code == 0

@@ -18,18 +18,21 @@ def shown(picture: Image.Image, size: int) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize(
-    ("colour", "size", "most"),
+    ("colour", "sides", "size", "most"),
     [
-        ((0, 255, 0), 200, 90),
-        ((0, 255, 0), 2000, 10),
-        ((0, 220, 0), 200, 80),
-        ((60, 225, 60), 200, 40),
-        ((0, 255, 255), 1000, 20),
+        ((0, 255, 0), (400, 300), 200, 90),
+        ((0, 255, 0), (400, 300), 2000, 10),
+        ((0, 220, 0), (400, 300), 200, 80),
+        ((60, 225, 60), (400, 300), 200, 40),
+        ((60, 225, 60), (768, 512), 1000, 40),  # a chequer at three groups alone
+        ((0, 255, 255), (400, 300), 1000, 20),
     ],
 )
-def test_a_saturated_wall_keeps_its_colour(colour: tuple[int, int, int], size: int, most: float) -> None:
+def test_a_saturated_wall_keeps_its_colour(
+    colour: tuple[int, int, int], sides: tuple[int, int], size: int, most: float
+) -> None:
     """Without the taming a channel is 85 to 120 levels off on average, and pixels are anything."""
-    found = shown(Image.new("RGB", (400, 300), colour), size)
+    found = shown(Image.new("RGB", sides, colour), size)
     assert np.abs(found.mean((0, 1)) - colour).max() <= most
     assert np.sqrt(((found - colour) ** 2).mean()) <= most
 

@@ -93,9 +93,8 @@ class BudgetError(CodecError):
     """
 
     def __init__(self, message: str, smallest_num_bytes: int = 0) -> None:
-        super().__init__(
-            message
-        )  # alone, as copies and other processes get it; attributes follow by themselves
+        # Alone, as copies and other processes get it; attributes follow by themselves.
+        super().__init__(message)
         self.smallest_num_bytes = smallest_num_bytes
 
 

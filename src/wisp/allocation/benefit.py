@@ -34,7 +34,7 @@ def region_weights(pixels_u8: NDArray[np.uint8], masking: float, side: int = REG
     """
     luma_weights = np.array([0.299, 0.587, 0.114], np.float32)
     bands = []
-    for band in _bands(len(pixels_u8), side):
+    for band in region_bands(len(pixels_u8), side):
         luma = pad_to_multiple(pixels_u8[band], side).astype(np.float32) @ luma_weights
         bands.append(_blocks(luma, side).var((1, 3)).astype(np.float64))
     weights: NDArray[np.float64] = ((np.concatenate(bands) + FLOOR) / 500.0) ** -masking
@@ -46,14 +46,15 @@ def region_distortions(
 ) -> NDArray[np.float64]:
     """Sum over each region of the squared error of all channels: (H, W, 3) twice, padded -> (rows, cols)."""
     bands = []
-    for band in _bands(len(original_u8), side):
+    for band in region_bands(len(original_u8), side):
         difference = original_u8[band].astype(np.float32) - decoded_u8[band]
         difference *= difference
         bands.append(_blocks(difference.sum(2), side).sum((1, 3)).astype(np.float64))
     return np.concatenate(bands)
 
 
-def _bands(height: int, side: int) -> list[slice]:
+def region_bands(height: int, side: int) -> list[slice]:
+    """Rows of pixels that are worked on together, from the top down; all but the last hold whole regions."""
     step = BAND_ROWS * side
     return [slice(top, min(top + step, height)) for top in range(0, height, step)]
 

@@ -136,8 +136,13 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
 
 def decode_text(data: bytes) -> str:
     """Text as programs save it: UTF-8, or UTF-16 with a mark at its beginning, as Windows does."""
+    return as_utf8(data).decode("utf-8-sig", errors="replace")
+
+
+def as_utf8(data: bytes) -> bytes:
+    """UTF-16 with a mark at its beginning as UTF-8, what is no text of it replaced; anything else as it is."""
     is_wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return data.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
+    return data.decode("utf-16", errors="replace").encode("utf-8") if is_wide else data
 
 
 def _begins_like_text(prefix: bytes) -> bool:

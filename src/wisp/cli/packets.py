@@ -12,7 +12,7 @@ import typer
 from wisp.api import from_text, open_image
 from wisp.cli.console import say
 from wisp.cli.decompress import check_map, confidence_map
-from wisp.cli.files import STREAM, armoured, check_output, read_wisp, same_file, write_output
+from wisp.cli.files import STREAM, armoured, as_utf8, check_output, read_wisp, same_file, write_output
 from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOption
 from wisp.container import has_signature, read_header
 from wisp.container.packet import has_packet_signature, unpack_packet
@@ -228,7 +228,7 @@ def _read(path: Path) -> list[bytes]:
     """The packets of one file: one as it is, or any number as text."""
     try:
         with path.open("rb") as stream:
-            data = stream.read(_MOST_READ)
+            data = as_utf8(stream.read(_MOST_READ))
     except (OSError, ValueError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) else str(fault)
         raise CodecError(
@@ -241,7 +241,7 @@ def _read(path: Path) -> list[bytes]:
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether it is UTF-8: what a chat or mail program saved, perhaps with names and times between the packets."""
+    """Whether it is text: what a chat or mail program saved, perhaps with names and times between the packets."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.allocation.benefit import BAND_ROWS, region_bands
 from wisp.codecs.probes import probe
 from wisp.codecs.pyramid_networks import Analysed, analyse
 from wisp.imaging import pad_to_multiple
@@ -26,12 +27,14 @@ WORSE = 2.0  # times the region's own variance: worse than its mean colour, and 
 SATURATIONS = (0.85, 0.75, 0.65, 0.55)
 MARGIN = 3  # regions around wild ones, so that networks see what surrounds them
 SHALLOW = (1, 2, 3, 4)  # depths that files come to of which one token a region was expected
+MOST_DEPTHS = 4  # looked at: a chequer may show at one depth and neither below nor above
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def vivid_regions(pixels_u8: NDArray[np.uint8], side: int) -> NDArray[np.bool_]:
     """(H, W, 3) -> (rows, cols): regions whose mean colour is a saturated green, cyan or blue."""
-    means = _blocks(pixels_u8, side).mean((1, 3), dtype=np.float32)
+    bands = [pixels_u8[band] for band in region_bands(len(pixels_u8), side)]
+    means = np.concatenate([_blocks(band, side).mean((1, 3), dtype=np.float32) for band in bands])
     spread = means.max(-1) - means.min(-1)
     cold = means[..., 1:].max(-1) - means[..., 0]
     vivid: NDArray[np.bool_] = (spread >= VIVID) & (cold >= COLD)
@@ -51,20 +54,41 @@ def tame(bundle: Bundle, pixels_u8: NDArray[np.uint8], analysed: Analysed, depth
         pixels_u8: (H, W, 3), the picture at its working scale.
         depth: how many groups are about to be sent in a region.
     """
-    shape = analysed.tokens.shape
-    side = shape.strides[0]
+    side = analysed.tokens.shape.strides[0]
     vivid = vivid_regions(pixels_u8, side)
     if not vivid.any():
         return analysed
+    planes = [plane.copy() for plane in analysed.tokens.planes]
+    tamed = Analysed(
+        replace(analysed.tokens, planes=tuple(planes)), tuple(level.copy() for level in analysed.errors)
+    )
+    found = False
+    for top in range(0, len(vivid), BAND_ROWS):
+        band = np.zeros_like(vivid)
+        band[top : top + BAND_ROWS] = vivid[top : top + BAND_ROWS]
+        if band.any():
+            found |= _tame_band(bundle, pixels_u8, analysed, tamed, band, depth)
+    return tamed if found else analysed
+
+
+def _tame_band(
+    bundle: Bundle,
+    pixels_u8: NDArray[np.uint8],
+    analysed: Analysed,
+    tamed: Analysed,
+    vivid: NDArray[np.bool_],
+    depth: int,
+) -> bool:
+    """Put better tokens for these vivid regions into `tamed`; whether any needed them."""
+    shape = analysed.tokens.shape
+    side = shape.strides[0]
     rows, columns = _span(vivid, 1), _span(vivid, 0)
     window = pixels_u8[rows.start * side : rows.stop * side, columns.start * side : columns.stop * side]
     least = _errors(bundle, window, analysed.tokens.window(rows, columns), depth)
     spread = _blocks(window, side).var((1, 3), dtype=np.float32).sum(-1)
     wild = vivid[rows, columns] & (least > 3 * side**2 * WILD) & (least > WORSE * side**2 * spread)
     if not wild.any():
-        return analysed
-    planes = [plane.copy() for plane in analysed.tokens.planes]
-    latent_errors = [level.copy() for level in analysed.errors]
+        return False
     for saturation in SATURATIONS:
         found = analyse(bundle, paler(window, saturation))
         errors = _errors(bundle, window, found.tokens, depth)
@@ -73,16 +97,18 @@ def tame(bundle: Bundle, pixels_u8: NDArray[np.uint8], analysed: Analysed, depth
         for level, plane in enumerate(found.tokens.planes):
             fold = shape.fold(level)
             spans = [slice(span.start * fold, span.stop * fold) for span in (rows, columns)]
-            np.copyto(planes[level][:, *spans], plane, where=nearer.repeat(fold, 0).repeat(fold, 1))
-            np.copyto(latent_errors[level][:, rows, columns], found.errors[level], where=nearer)
-    return Analysed(replace(analysed.tokens, planes=tuple(planes)), tuple(latent_errors))
+            taken = nearer.repeat(fold, 0).repeat(fold, 1)
+            np.copyto(tamed.tokens.planes[level][:, *spans], plane, where=taken)
+            np.copyto(tamed.errors[level][:, rows, columns], found.errors[level], where=nearer)
+    return True
 
 
 def _errors(
     bundle: Bundle, pixels_u8: NDArray[np.uint8], tokens: TokenPyramid, depth: int
 ) -> NDArray[np.float64]:
     """(rows, cols): squared errors, the mean of those at depths that the file may come to."""
-    depths = SHALLOW if depth == 1 else (depth // 2, depth)
+    spread = np.linspace(depth // 2, depth, min(MOST_DEPTHS, depth - depth // 2 + 1))
+    depths = SHALLOW if depth == 1 else np.rint(spread).astype(int).tolist()
     maps = [np.full((tokens.shape.rows, tokens.shape.columns), each, np.uint8) for each in depths]
     found = [probe(bundle, pixels_u8, replace(tokens, grain_map=grain)) for grain in maps]
     mean: NDArray[np.float64] = np.mean(found, axis=0)

@@ -87,9 +87,8 @@ def to_picture(
 
 
 def _from_array(array: NDArray[Any], keep_alpha: bool, max_pixels: int, notes: list[str]) -> Picture:
-    samples = array_samples(
-        np.asarray(array), max_pixels, notes
-    )  # subclasses, such as np.matrix, index otherwise
+    array = np.asarray(array)  # subclasses, such as np.matrix, index otherwise
+    samples = array_samples(array, max_pixels, notes)
     if samples.ndim == 2:
         grey = np.repeat(samples[:, :, None], 3, axis=2)
         return _picture(Samples(grey, True, None, False), None, notes)
