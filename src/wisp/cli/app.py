@@ -15,6 +15,7 @@ from wisp.cli.console import show, tolerate_narrow_encodings
 from wisp.cli.decompress import decompress_command
 from wisp.cli.demo import demo_command
 from wisp.cli.faults import BAD_USAGE
+from wisp.cli.forecast import train_forecast_command
 from wisp.cli.info import info_command
 from wisp.cli.invert import invert_command
 from wisp.cli.models import models_command
@@ -45,6 +46,7 @@ _OTHERS: dict[str, Callable[..., None]] = {
     "demo": demo_command,
     "compare": compare_command,
     "train": train_command,
+    "train-forecast": train_forecast_command,
     "train-prior": train_prior_command,
     "export": export_command,
     "verify": verify_command,

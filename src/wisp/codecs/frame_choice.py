@@ -102,7 +102,7 @@ class _Anew:
 
     def __init__(self, codec: TokenPyramidCodec, picture: Picture, lmbda: float) -> None:
         proposal = propose(codec.bundle, codec.entropy_model, codec.settings, picture, 0, None, None)
-        demand = proposal.demand
+        demand = replace(proposal.demand, distortions=proposal.measured)  # as the other ways are compared
         cumulative = demand.cumulative_bits()
         self._tokens, self._depths = proposal.analysed.tokens, choose_depths(demand, cumulative, lmbda)
         here = self._depths[None].astype(np.intp)

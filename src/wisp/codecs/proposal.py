@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.allocation.benefit import distortion_curve, region_weights
+from wisp.allocation.benefit import INVISIBLE, distortion_curve, region_weights
+from wisp.allocation.forecast import Forecast, blend
 from wisp.allocation.lagrange import Demand
 from wisp.allocation.levels import level_curve
 from wisp.allocation.roi import roi_weights
@@ -15,8 +16,9 @@ from wisp.codecs.probes import probe, probe_depths
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import Analysed, analyse
 from wisp.codecs.taming import tame
+from wisp.errors import ModelMismatch
 from wisp.imaging import Picture, downscale_u8
-from wisp.runtime import Bundle
+from wisp.runtime import FORECAST_NAME, Bundle
 
 QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
 QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
@@ -64,12 +66,14 @@ class Roi:
 class Proposal:
     """A picture analysed at one working scale, ready to be sent at any depth.
 
-    The demand's bits are those of each group of the order, also if the pyramid is routed.
+    The demand's bits are those of each group of the order, also if the pyramid is routed. `measured` are distortions
+    like the demand's, by weighted squared error alone: what other errors and a price of bits may be compared with.
     """
 
     scale_exponent: int
     analysed: Analysed
     demand: Demand
+    measured: NDArray[np.float64]
 
 
 def propose(
@@ -81,7 +85,10 @@ def propose(
     payload_bytes: int | None,
     roi: Roi | None,
 ) -> Proposal:
-    """Analyse a picture at a working scale, and measure what each group gains and costs in each region."""
+    """Analyse a picture at a working scale, and find what each group gains and costs in each region.
+
+    What it gains is weighted squared error, measured, and what it looks like, foreseen if the model can.
+    """
     pixels = downscale_u8(picture.pixels_u8, exponent)
     analysed = analyse(bundle, pixels)
     shape = analysed.tokens.shape
@@ -89,9 +96,6 @@ def propose(
     if not shape.routed:
         analysed = tame(bundle, pixels, analysed, depths[-1])
     side = shape.strides[0]
-    weights = region_weights(pixels, settings.masking, side)
-    if roi is not None:
-        weights *= roi_weights(roi.mask_u8, picture.height, picture.width, side << exponent, roi.strength)
     probes = {}
     for depth in depths:
         grain = np.full((shape.rows, shape.columns), depth, np.uint8)
@@ -100,8 +104,25 @@ def propose(
         curve = level_curve(probes, side)
     else:
         curve = distortion_curve(probes, analysed.errors, settings.level_gains, side)
-    bits = model.token_bits(analysed.tokens)
-    return Proposal(exponent, analysed, Demand(curve * weights, bits, model.grain_bits))
+    measured = distortions = curve * region_weights(pixels, settings.masking, side)
+    if bundle.has_forecast:
+        foreseen = _forecast(bundle, shape.num_depths).distances(analysed.errors)
+        distortions = blend(measured, foreseen, curve <= side**2 * INVISIBLE)
+    if roi is not None:
+        weights = roi_weights(roi.mask_u8, picture.height, picture.width, side << exponent, roi.strength)
+        measured, distortions = measured * weights, distortions * weights
+    demand = Demand(distortions, model.token_bits(analysed.tokens), model.grain_bits)
+    return Proposal(exponent, analysed, demand, measured)
+
+
+def _forecast(bundle: Bundle, num_depths: int) -> Forecast:
+    num_errors = sum(groups + 1 for groups in bundle.config.groups)
+    try:
+        return Forecast(bundle.forecast_parts, num_errors, num_depths)
+    except (KeyError, ValueError, TypeError) as fault:
+        raise ModelMismatch(
+            f"expected a forecast in {bundle.folder / FORECAST_NAME}, found {fault!r}; reinstall the model"
+        ) from None
 
 
 def lmbda_of_quality(quality: float) -> float:

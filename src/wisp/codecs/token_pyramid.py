@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.allocation.lagrange import Demand, choose_depths
+from wisp.allocation.lagrange import Demand, allocate, choose_depths
 from wisp.allocation.levels import by_level
 from wisp.allocation.roi import check_roi
 from wisp.codecs.bundle_entropy import BundleEntropy
@@ -187,9 +187,15 @@ class TokenPyramidCodec(BundleEntropy):
         )
 
     def _choose(self, proposal: Proposal, target: Target) -> NDArray[np.uint8]:
+        """A quality is a price of squared error: it says how many bits, and the demand where they go."""
         assert target.quality is not None
-        demand = self._steps(proposal.demand)
-        return choose_depths(demand, demand.cumulative_bits(), lmbda_of_quality(target.quality))
+        lmbda = lmbda_of_quality(target.quality)
+        measured = self._steps(replace(proposal.demand, distortions=proposal.measured))
+        cumulative = measured.cumulative_bits()
+        depths = choose_depths(measured, cumulative, lmbda)
+        if lmbda == 0 or not self.bundle.has_forecast:
+            return depths
+        return allocate(proposal.demand, measured.total_bits(depths, cumulative))
 
     def _steps(self, demand: Demand) -> Demand:
         """Bits of groups -> bits of the steps from one depth of the grain map to the next."""

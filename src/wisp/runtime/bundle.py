@@ -5,6 +5,7 @@ analysis.onnx    pixels -> tokens
 synthesis.onnx   tokens -> pixels
 tables.npz       the entropy model's integer tables
 prior.npz        the masked prior, if the model has one (wisp.codecs.masked_prior)
+forecast.npz     what each depth will look like, if the model has it; for writers alone (wisp.allocation.forecast)
 card.md          how it was trained, on what, and its limits
 """
 
@@ -28,6 +29,7 @@ CONFIG_NAME = "config.json"
 CONFIG_FORMAT = 1
 PRIOR_NAME = "prior.npz"
 ANALYSIS_NAME = "analysis.onnx"
+FORECAST_NAME = "forecast.npz"
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,20 @@ class Bundle:
     def has_prior(self) -> bool:
         """Whether the configuration lists a masked prior."""
         return PRIOR_NAME in self.config.files
+
+    @property
+    def has_forecast(self) -> bool:
+        """Whether the configuration lists a forecast for the allocation."""
+        return FORECAST_NAME in self.config.files
+
+    @cached_property
+    def forecast_parts(self) -> dict[str, NDArray[Any]]:
+        """The forecast's arrays by name.
+
+        Raises:
+            ModelMismatch: the bundle has none.
+        """
+        return self._arrays(FORECAST_NAME)
 
     @cached_property
     def prior_parts(self) -> dict[str, NDArray[Any]]:

@@ -202,10 +202,8 @@ def _fit_allocation(
             found[depth] = region_distortions(pixels, decoded, config.strides[0])
         probes.append(found)
         shells.append(analysed)
-    empty = [
-        Proposal(0, a, Demand(np.zeros((count + 1, 1, 1)), np.zeros((count, 1, 1)), np.zeros(1)))
-        for a in shells
-    ]
+    nothing = np.zeros((count + 1, 1, 1))
+    empty = [Proposal(0, shell, Demand(nothing, nothing[1:], np.zeros(1)), nothing) for shell in shells]
     gains = fit_level_gains(empty, probes)
     table["allocation"]["level_gains"] = [float(f"{g:.6g}") for g in gains]
     note(f"level gains {table['allocation']['level_gains']}")
@@ -216,7 +214,9 @@ def _fit_allocation(
             curve = distortion_curve(found, analysed.errors, gains, config.strides[0])
             curve = curve * region_weights(pixels, MASKING, config.strides[0])
             proposals.append(
-                Proposal(0, analysed, Demand(curve, model.token_bits(analysed.tokens), model.grain_bits))
+                Proposal(
+                    0, analysed, Demand(curve, model.token_bits(analysed.tokens), model.grain_bits), curve
+                )
             )
         maps = maps_at_many_budgets(proposals, model.grain_bits)
         tables["grain"] = fit_grain_logits(maps, count)

@@ -126,6 +126,13 @@ class FeatureLoss(nn.Module):
         return tuple(_unit(v) for v in self.taps(x[..., shift[0] :, shift[1] :]))
 
 
+@torch.no_grad()
+def unit_features(network: FeatureLoss, x: Tensor) -> tuple[Tensor, ...]:
+    """Unit-length feature maps of x (B, 3, H, W) in -1..1, fine to coarse, without gradients."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=network.network == "vgg19_relu3_4"):
+        return network.look(x, (0, 0))
+
+
 def _unit(features: Tensor) -> Tensor:
     features = features.float()
     return features * (features.square().sum(1, keepdim=True) + EPSILON).rsqrt()

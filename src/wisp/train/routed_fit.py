@@ -74,7 +74,7 @@ def fit_routed_allocation(
         proposals = []
         for (_, analysed), curve in zip(analyses, curves, strict=True):
             demand = Demand(curve, model.token_bits(analysed.tokens), model.grain_bits)
-            proposals.append(Proposal(0, analysed, by_level(demand, config.groups)))
+            proposals.append(Proposal(0, analysed, by_level(demand, config.groups), curve))
         maps = maps_at_many_budgets(proposals, model.grain_bits)
         tables["grain"] = fit_grain_logits([*maps, *(p.grain_map for p in routed[: len(maps)])], count)
     model = PyramidEntropyModel(tables, config.contexts, config.groups, config.strides, config.grain)

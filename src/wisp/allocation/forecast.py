@@ -1,0 +1,94 @@
+"""How far a region will look from the picture at every depth, foreseen from its latent errors.
+
+Squared error is easy to measure and does not see what people see. Networks of features do, and would have to look at
+every depth, which costs many times the encoder. But the latent was trained to matter to such networks, and what its
+errors say of them can be learned: a perceptron from the errors of one region, after each of its groups, to the region's
+distance at each depth (`train/forecast_loop.py`). The allocation follows a mean of that and of squared error.
+
+Only writers forecast; files are read alike with and without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARE = 0.8  # of the forecast in what the allocation follows; the rest is squared error
+CHUNK = 1 << 14  # regions that are looked at together: bounds memory for large pictures
+
+
+class Forecast:
+    """A perceptron of two hidden layers, in single precision.
+
+    Args:
+        parts: `centre`, `spread` (E,) of the inputs, log(error + 1); `weight_i` (out, in) and `bias_i` (out,) of three
+            layers, whose last has an output for each depth: the distance at depth 1, then what each group takes off it.
+
+    Raises:
+        ValueError, KeyError: the arrays are missing, or do not fit one another, `num_errors` or `num_depths`.
+    """
+
+    def __init__(self, parts: Mapping[str, NDArray[Any]], num_errors: int, num_depths: int) -> None:
+        self._centre, self._spread = (_floats(parts[name], (num_errors,)) for name in ("centre", "spread"))
+        if self._spread.min() <= 0:
+            raise ValueError("a spread that is not above 0")
+        hidden = [len(parts[f"bias_{layer}"]) for layer in range(2)]
+        sizes = [num_errors, *hidden, num_depths]
+        self._layers = [
+            (
+                _floats(parts[f"weight_{layer}"], (sizes[layer + 1], sizes[layer])),
+                _floats(parts[f"bias_{layer}"], (sizes[layer + 1],)),
+            )
+            for layer in range(3)
+        ]
+
+    def distances(self, errors: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Levels of (G + 1, rows, cols) squared errors of the latent -> (N + 1, rows, cols), never rising with depth.
+
+        Depth 0 counts as depth 1.
+        """
+        rows, columns = errors[0].shape[1:]
+        inputs = np.concatenate([level.reshape(len(level), -1) for level in errors])
+        found = [self._falls(inputs[:, at : at + CHUNK]) for at in range(0, rows * columns, CHUNK)]
+        first, *falls = np.concatenate(found, 1).astype(np.float64).reshape(-1, rows, columns)
+        curve = np.stack([first, first, *(first - taken for taken in np.cumsum(falls, 0))])
+        falling: NDArray[np.float64] = np.minimum.accumulate(curve, 0)
+        return falling
+
+    def _falls(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        x: NDArray[np.float32] = (np.log(np.maximum(inputs, 0) + 1) - self._centre[:, None]) / self._spread[
+            :, None
+        ]
+        for number, (weight, bias) in enumerate(self._layers):
+            x = weight @ x + bias[:, None]
+            if number < len(self._layers) - 1:
+                x = x / (1 + np.exp(-x))  # SiLU
+        return x
+
+
+def blend(
+    measured: NDArray[np.float64], foreseen: NDArray[np.float64], is_clear: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """A mean of two curves (N + 1, rows, cols), in the unit of the first.
+
+    The second is scaled to fall as much as the first over the whole picture. It stays level from where `is_clear`, of
+    the same shape, says that nobody sees a difference any more.
+    """
+    last = np.where(is_clear.any(0), np.argmax(is_clear, 0), len(measured) - 1)
+    depths = np.minimum(np.arange(len(measured))[:, None, None], last)
+    foreseen = np.take_along_axis(foreseen, depths, 0)
+    fall = float((foreseen[1] - foreseen[-1]).sum())
+    if fall <= 0:
+        return measured
+    scale = float((measured[1] - measured[-1]).sum()) / fall
+    mean: NDArray[np.float64] = (1 - SHARE) * measured + SHARE * scale * foreseen
+    return mean
+
+
+def _floats(value: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
+        raise ValueError(f"expected finite float32 {shape}, found {value.dtype} {value.shape}")
+    return value

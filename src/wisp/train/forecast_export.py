@@ -1,0 +1,71 @@
+"""Train a bundle's forecast and write it beside the tables: forecast.npz and the configuration.
+
+Only the writer runs it: files of a bundle with and without it are read alike.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wisp.atomic import write_bytes_atomic
+from wisp.codecs.grain_coding import ROUTED, UNIFORM
+from wisp.errors import UsageError
+from wisp.runtime import CONFIG_NAME, FORECAST_NAME, Bundle
+from wisp.train.export import write_config
+from wisp.train.forecast_loop import train_perceptron
+from wisp.train.forecast_samples import collect_forecast_samples
+
+
+@dataclass(frozen=True)
+class ForecastReport:
+    """Shares of the variance of each group's gain that are foreseen on held-out crops, and the file's size in bytes."""
+
+    explained: tuple[float, ...]
+    num_bytes: int
+
+
+def train_forecast(
+    folder: Path,
+    data: Path,
+    weights: Path,
+    crops: int,
+    *,
+    cache: Path | None = None,
+    max_steps: int | None = None,
+    threads: int | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> ForecastReport:
+    """Train a forecast for the bundle in `folder` on crops of the photographs under `data`, and put it into the bundle.
+
+    Args:
+        weights: folder of the feature networks that may train.
+        crops: of 256 pixels, each decoded at every depth: some 3 s each.
+        cache: a file in which the crops and their distances are kept between runs.
+        max_steps: for rehearsals.
+
+    Raises:
+        ModelError: the bundle cannot be used.
+        UsageError: it has no depth for each region, or there are no photographs or no feature networks.
+    """
+    bundle = Bundle(folder, threads)
+    config = bundle.config
+    if config.latent or config.grain in (UNIFORM, ROUTED):
+        raise UsageError(
+            f"expected a model with a depth for each region, found {config.name}, which has no use for a forecast"
+        )
+    if threads is not None:
+        torch.set_num_threads(threads)
+    samples = collect_forecast_samples(bundle, data, weights, crops, cache=cache, note=note)
+    found = train_perceptron(samples, max_steps=max_steps)
+    stream = io.BytesIO()
+    np.savez(stream, **found.parts)  # type: ignore[arg-type]
+    write_bytes_atomic(folder / FORECAST_NAME, stream.getvalue())
+    write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
+    return ForecastReport(found.explained, len(stream.getvalue()))

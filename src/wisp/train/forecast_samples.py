@@ -1,0 +1,115 @@
+"""Training examples of the forecast: crops of photographs, and how far each depth looks from them, region by region.
+
+A crop is decoded at every uniform depth; two networks that may train say how far each decoded crop is from the true
+one (as train/feature_loss.py does), and their distances are averaged over each region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wisp.codecs.pyramid_networks import analyse, synthesise
+from wisp.errors import UsageError
+from wisp.runtime import Bundle
+from wisp.train.dataset import CropSampler, load_photographs
+from wisp.train.feature_loss import TRAINING_NETWORKS, FeatureLoss, unit_features
+from wisp.train.recipe import DataConfig
+
+CROP = 256
+FINEST = 4  # pixels a side of what features are averaged to before regions are
+
+
+@dataclass(frozen=True)
+class ForecastSamples:
+    """N crops.
+
+    Attributes:
+        errors: (N, sum of G + 1, rows, cols) float32, the latent's squared errors of all levels, as `Analysed.errors`.
+        distances: (N, D, rows, cols) float32, at depths 1..D; 0 for equal regions.
+    """
+
+    errors: NDArray[np.float32]
+    distances: NDArray[np.float32]
+
+
+def collect_forecast_samples(
+    bundle: Bundle,
+    data: Path,
+    weights: Path,
+    count: int,
+    *,
+    cache: Path | None = None,
+    seed: int = 0,
+    note: Callable[[str], None] = lambda text: None,
+) -> ForecastSamples:
+    """Crops of the photographs under `data`, as many as `count`; with `cache` they are kept in a file.
+
+    Raises:
+        UsageError: there is no photograph, a feature network is missing, or the cache is of another bundle.
+    """
+    key = bundle.config.files["analysis.onnx"] + bundle.config.files["synthesis.onnx"]
+    if cache is not None and cache.is_file():
+        return _load(cache, key, bundle)
+    networks = [FeatureLoss(weights, name).eval() for name in TRAINING_NETWORKS]
+    sampler = CropSampler(load_photographs(data, CROP), DataConfig(crop_size=CROP, batch_size=1), seed)
+    found = []
+    for number in range(count):
+        if number % 100 == 0:
+            note(f"distances of {number} of {count} crops")
+        crop = ((sampler.batch()[0].permute(1, 2, 0) + 1) * 127.5).round().to(torch.uint8).numpy()
+        found.append(_sample(bundle, networks, crop))
+    samples = ForecastSamples(*(np.stack(parts) for parts in zip(*found, strict=True)))
+    if cache is not None:
+        _save(cache, key, samples)
+    return samples
+
+
+def _sample(
+    bundle: Bundle, networks: list[FeatureLoss], crop_u8: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    analysed = analyse(bundle, crop_u8)
+    shape = analysed.tokens.shape
+    wanted = [unit_features(network, _tensor(crop_u8)) for network in networks]
+    distances = []
+    for depth in range(1, shape.num_depths + 1):
+        grain = np.full((shape.rows, shape.columns), depth, np.uint8)
+        decoded = _tensor(synthesise(bundle, replace(analysed.tokens, grain_map=grain)))
+        total = torch.zeros(shape.rows, shape.columns)
+        for network, features in zip(networks, wanted, strict=True):
+            for u, v in zip(features, unit_features(network, decoded), strict=True):
+                total += _by_region((u - v).square().sum(1, keepdim=True), shape.strides[0]) / len(features)
+        distances.append(total.numpy())
+    return np.concatenate(analysed.errors), np.stack(distances)
+
+
+def _tensor(pixels_u8: NDArray[np.uint8]) -> Tensor:
+    """(H, W, 3) uint8 -> (1, 3, H, W) in -1..1."""
+    return torch.from_numpy(np.ascontiguousarray(pixels_u8.transpose(2, 0, 1)))[None].float() / 127.5 - 1
+
+
+def _by_region(distance: Tensor, side: int) -> Tensor:
+    """(1, 1, h, w) on a grid that may be coarser than regions -> (rows, cols) means."""
+    fine = F.interpolate(distance, size=(CROP // FINEST, CROP // FINEST), mode="bilinear", antialias=True)
+    return F.avg_pool2d(fine, side // FINEST)[0, 0]
+
+
+def _save(path: Path, key: str, samples: ForecastSamples) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, key=np.array(key), errors=samples.errors, distances=samples.distances)
+
+
+def _load(path: Path, key: str, bundle: Bundle) -> ForecastSamples:
+    with np.load(path, allow_pickle=False) as archive:
+        if str(archive["key"]) != key:
+            raise UsageError(
+                f"expected distances of bundle {bundle.folder} in {path}, found another's; remove it"
+            )
+        return ForecastSamples(archive["errors"], archive["distances"])
