@@ -200,7 +200,7 @@ def test_a_bundle_gains_a_forecast(
     options = ["--data", photographs, "--weights", both_networks, "--crops", 2, "--distances", cache]
     ran = run_cli("train-forecast", folder, *options, "--max-steps", 5)
     assert ran.code == 0
-    assert "forecast.npz" in ran.lines[-1]
+    assert "forecast.npz" in ran.out
     bundle = Bundle(folder)
     assert bundle.has_forecast
     assert not Bundle(tiny_model).has_forecast
