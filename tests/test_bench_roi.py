@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import wisp
 from wisp.allocation.saliency import saliency
 from wisp.bench import allocation, roi
-from wisp.bench.allocation_ways import by_entropy
+from wisp.bench.allocation_ways import by_entropy, ways
 from wisp.bench.metrics.metric import Direction
 from wisp.bench.roi_masks import Marked, marked_pictures
 from wisp.bench.roi_sheet import square_around
@@ -56,6 +57,20 @@ def test_the_entropy_rule_takes_the_largest_share_that_fits() -> None:
     assert found is not None
     assert 490 <= len(found) <= 500
     assert by_entropy(compress, 99) is None
+
+
+def test_a_forecast_is_compared_with_none(
+    tmp_path: Path, tiny_model: Path, photo_u8: NDArray[np.uint8]
+) -> None:
+    image = Image.fromarray(photo_u8)
+    found = ways((2.0,), None, tmp_path)
+    assert list(found) == ["benefit", "squared_error", "auto_2", "entropy"]
+    files = [found[name](image, 900) for name in ("benefit", "squared_error")]
+    assert files[0] == wisp.compress(image, size=900)
+    assert files[1] is not None
+    assert len(files[1]) <= 900
+    assert files[1] != files[0]
+    assert "squared_error" not in ways((2.0,), str(tiny_model), tmp_path)
 
 
 def test_the_roi_command(

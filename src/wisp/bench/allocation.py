@@ -1,4 +1,4 @@
-"""Ways to choose where bits go, compared at equal bytes: benefit per bit, saliency, entropy.
+"""Ways to choose where bits go, at equal bytes: benefit per bit, with and without a forecast, saliency, entropy.
 
 wisp bench allocation --images DIR --weights DIR --out results/allocation
 """
@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from PIL import Image
@@ -107,14 +108,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         require_place(options.out)
         panel = MetricPanel.with_any(options.weights, options.metrics)
         codec = WispCodec(options.model)
-        tried = ways(STRENGTHS, options.model)
-        store = PictureRows(
-            options.out / "rows.jsonl", identity_of(codec.version, panel.version, rates, list(tried))
-        )
-        names = store.fill(
-            picture_paths(options.images)[: options.pictures],
-            lambda image: measure(image, rates, tried, panel.reference(image), options.model),
-        )
+        with TemporaryDirectory() as place:
+            tried = ways(STRENGTHS, options.model, Path(place))
+            store = PictureRows(
+                options.out / "rows.jsonl", identity_of(codec.version, panel.version, rates, list(tried))
+            )
+            names = store.fill(
+                picture_paths(options.images)[: options.pictures],
+                lambda image: measure(image, rates, tried, panel.reference(image), options.model),
+            )
     except WispError as fault:
         print(f"allocation: {fault}", file=sys.stderr)
         return 1

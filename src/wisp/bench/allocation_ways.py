@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 import wisp
+from wisp.codecs import codec_for_model
+from wisp.runtime import CONFIG_NAME, FORECAST_NAME
 
 HALVINGS = 9  # of p: shares to a few regions
 Way = Callable[[Image.Image, int], bytes | None]
 
 
-def ways(strengths: tuple[float, ...], model: str | None) -> dict[str, Way]:
-    """By name: (image, num_bytes) -> a file, or None if there is none so small."""
+def ways(strengths: tuple[float, ...], model: str | None, place: Path) -> dict[str, Way]:
+    """By name: (image, num_bytes) -> a file, or None if there is none so small.
+
+    A model that forecasts is copied into `place`, an empty folder, without its forecast, and compared with itself.
+    """
     options: dict[str, Any] = {} if model is None else {"model": model}
 
     def auto(strength: float) -> Way:
@@ -23,11 +31,25 @@ def ways(strengths: tuple[float, ...], model: str | None) -> dict[str, Way]:
         )
 
     found: dict[str, Way] = {"benefit": lambda image, size: wisp.compress(image, size=size, **options)}
+    bundle = codec_for_model(model).bundle
+    if bundle.has_forecast:
+        plain = without_forecast(bundle.folder, place)
+        found["squared_error"] = lambda image, size: wisp.compress(image, size=size, model=plain)
     found |= {f"auto_{strength:g}": auto(strength) for strength in strengths}
     found["entropy"] = lambda image, size: by_entropy(
         lambda ratios: wisp.compress(image, ratios=ratios, **options), size
     )
     return found
+
+
+def without_forecast(bundle: Path, place: Path) -> Path:
+    """A copy of a bundle in `place` that allocates by squared error alone."""
+    folder = place / bundle.name
+    shutil.copytree(bundle, folder, ignore=shutil.ignore_patterns(FORECAST_NAME))
+    table = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+    del table["files"][FORECAST_NAME]
+    (folder / CONFIG_NAME).write_text(json.dumps(table), encoding="utf-8")
+    return folder
 
 
 def by_entropy(compress: Callable[[tuple[float, float, float]], bytes], num_bytes: int) -> bytes | None:
