@@ -18,6 +18,7 @@ import wisp
 from wisp.allocation import forecast
 from wisp.allocation.forecast import SHARE, Forecast, blend
 from wisp.codecs import codec_for_model
+from wisp.codecs.frame_choice import _Anew
 from wisp.codecs.proposal import propose
 from wisp.errors import ModelMismatch, UsageError
 from wisp.imaging import to_picture
@@ -90,12 +91,23 @@ def test_nothing_is_spent_where_nobody_sees_it() -> None:
     assert mean[2, 1] > mean[3, 1]
 
 
-def test_a_flat_forecast_changes_nothing() -> None:
+@pytest.mark.parametrize("foreseen", [[1, 1, 1], [np.inf, 1, 0], [np.nan, np.nan, np.nan]])
+def test_a_forecast_of_nothing_changes_nothing(foreseen: list[float]) -> None:
     measured = np.array([8.0, 4, 1])[:, None, None]
-    assert blend(measured, np.ones((3, 1, 1)), np.zeros((3, 1, 1), bool)) is measured
+    with np.errstate(invalid="ignore"):
+        table = np.array([foreseen[0], *foreseen[:-1]])[:, None, None]
+        assert blend(measured, table, np.zeros((3, 1, 1), bool)) is measured
 
 
-@pytest.mark.parametrize("fault", ["missing", "shape", "dtype", "infinite", "spread"])
+def test_large_numbers_raise_no_warning() -> None:
+    """As after training on an input that hardly varies."""
+    table = parts()
+    table["spread"][:] = 1e-3
+    curve = Forecast(table, ERRORS, DEPTHS).distances(errors(2, 2))
+    assert np.isfinite(curve).all()
+
+
+@pytest.mark.parametrize("fault", ["missing", "shape", "dtype", "scalar", "infinite", "spread"])
 def test_wrong_arrays(fault: str) -> None:
     table = dict(parts())
     if fault == "missing":
@@ -104,11 +116,13 @@ def test_wrong_arrays(fault: str) -> None:
         table["weight_2"] = table["weight_2"][:-1]
     elif fault == "dtype":
         table["centre"] = table["centre"].astype(np.float64)
+    elif fault == "scalar":
+        table["bias_0"] = np.float32(1)
     elif fault == "infinite":
         table["weight_0"][0, 0] = np.inf
     else:
         table["spread"][0] = 0
-    with pytest.raises((ValueError, KeyError)):
+    with pytest.raises((ValueError, KeyError, TypeError)):
         Forecast(table, ERRORS, DEPTHS)
 
 
@@ -137,6 +151,25 @@ def test_the_default_model_foresees(photo_u8: NDArray[np.uint8], monkeypatch: py
     monkeypatch.setattr(forecast, "SHARE", 0.0)
     alone = propose(codec.bundle, codec.entropy_model, codec.settings, picture, 0, 1000, None)
     np.testing.assert_allclose(alone.demand.distortions, found.measured)
+
+
+def test_frames_compare_ways_by_squared_error(
+    photo_u8: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec, picture = codec_for_model(None, 1), to_picture(photo_u8)
+    costs = []
+    for share in (SHARE, 0.0):
+        monkeypatch.setattr(forecast, "SHARE", share)
+        costs.append(_Anew(codec, picture, 60.0).cost)
+    assert np.array_equal(*costs)
+
+
+def test_nothing_is_spent_on_a_white_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where squared error says that it is right already, whatever the forecast hopes for."""
+    wall = np.full((256, 256, 3), 255, np.uint8)
+    found = len(wisp.compress(wall, size=20_000))
+    monkeypatch.setattr(Bundle, "has_forecast", False)
+    assert found <= 1.1 * len(wisp.compress(wall, size=20_000))
 
 
 @pytest.mark.parametrize("quality", [5, 50, 95])
@@ -194,9 +227,9 @@ def photographs(tmp_path: Path) -> Path:
 def test_a_bundle_gains_a_forecast(
     tiny_model: Path, both_networks: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    folder, cache = tmp_path / "bundle", tmp_path / "distances.npz"
+    folder, cache = tmp_path / "bundle", tmp_path / "distances"
     shutil.copytree(tiny_model, folder)
-    old = wisp.compress(example_picture(96, 128, 3), size=300, model=tiny_model)
+    old = wisp.compress(example_picture(256, 288, 3), size=800, model=tiny_model)
     options = ["--data", photographs, "--weights", both_networks, "--crops", 2, "--distances", cache]
     ran = run_cli("train-forecast", folder, *options, "--max-steps", 5)
     assert ran.code == 0
@@ -204,16 +237,24 @@ def test_a_bundle_gains_a_forecast(
     bundle = Bundle(folder)
     assert bundle.has_forecast
     assert not Bundle(tiny_model).has_forecast
-    new = wisp.compress(example_picture(96, 128, 3), size=300, model=folder)
+    new = wisp.compress(example_picture(256, 288, 3), size=800, model=folder)
+    again = run_cli("train-forecast", folder, *options, "--max-steps", 5)
+    assert again.code == 0
+    assert "distances of 0" not in again.stderr  # found where they were kept
     for model in (folder, tiny_model):  # readers need no forecast
         for data in (old, new):
-            assert wisp.decompress(data, model=model).size == (128, 96)
+            assert wisp.decompress(data, model=model).size == (288, 256)
     with np.load(cache) as archive:
         assert archive["distances"].shape == (2, 12, 8, 8)
         assert archive["errors"].shape == (2, 15, 8, 8)
         assert (archive["distances"] > 0).all()
-    with pytest.raises(UsageError, match="another's"):
+    with pytest.raises(UsageError, match="found others"):
         train_forecast(_another(folder, tmp_path), photographs, both_networks, 2, cache=cache)
+    with pytest.raises(UsageError, match="found others"):
+        train_forecast(folder, photographs, both_networks, 3, cache=cache)
+    cache.write_bytes(b"PK")
+    with pytest.raises(UsageError, match="name another file"):
+        train_forecast(folder, photographs, both_networks, 2, cache=cache)
 
 
 def _another(folder: Path, tmp_path: Path) -> Path:

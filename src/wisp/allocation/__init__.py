@@ -1,1 +1,1 @@
-"""Byte budget to grain map, by measured benefit per bit."""
+"""Byte budget to grain map, by benefit per bit."""

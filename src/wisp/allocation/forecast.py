@@ -10,6 +10,7 @@ Only writers forecast; files are read alike with and without it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHARE = 0.8  # of the forecast in what the allocation follows; the rest is squared error
+STEEPEST = 80.0  # of what exp is asked for: single precision ends at 88, where SiLU has long been 0
 CHUNK = 1 << 14  # regions that are looked at together: bounds memory for large pictures
 
 
@@ -28,7 +30,7 @@ class Forecast:
             layers, whose last has an output for each depth: the distance at depth 1, then what each group takes off it.
 
     Raises:
-        ValueError, KeyError: the arrays are missing, or do not fit one another, `num_errors` or `num_depths`.
+        ValueError, KeyError, TypeError: arrays are missing, or do not fit one another, `num_errors` or `num_depths`.
     """
 
     def __init__(self, parts: Mapping[str, NDArray[Any]], num_errors: int, num_depths: int) -> None:
@@ -65,7 +67,7 @@ class Forecast:
         for number, (weight, bias) in enumerate(self._layers):
             x = weight @ x + bias[:, None]
             if number < len(self._layers) - 1:
-                x = x / (1 + np.exp(-x))  # SiLU
+                x = x / (1 + np.exp(np.minimum(-x, STEEPEST)))  # SiLU
         return x
 
 
@@ -75,13 +77,14 @@ def blend(
     """A mean of two curves (N + 1, rows, cols), in the unit of the first.
 
     The second is scaled to fall as much as the first over the whole picture. It stays level from where `is_clear`, of
-    the same shape, says that nobody sees a difference any more.
+    the same shape, says that nobody sees a difference any more. A forecast of no fall, or of none that is a number,
+    counts for nothing.
     """
     last = np.where(is_clear.any(0), np.argmax(is_clear, 0), len(measured) - 1)
     depths = np.minimum(np.arange(len(measured))[:, None, None], last)
     foreseen = np.take_along_axis(foreseen, depths, 0)
     fall = float((foreseen[1] - foreseen[-1]).sum())
-    if fall <= 0:
+    if not 0 < fall < math.inf:
         return measured
     scale = float((measured[1] - measured[-1]).sum()) / fall
     mean: NDArray[np.float64] = (1 - SHARE) * measured + SHARE * scale * foreseen
@@ -89,6 +92,8 @@ def blend(
 
 
 def _floats(value: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    if value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
-        raise ValueError(f"expected finite float32 {shape}, found {value.dtype} {value.shape}")
+    if value.shape != shape or value.dtype != np.float32:
+        raise ValueError(f"expected float32 {shape}, found {value.dtype} {value.shape}")
+    if not np.isfinite(value).all():
+        raise ValueError("numbers that are not finite")
     return value

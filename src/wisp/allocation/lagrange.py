@@ -5,8 +5,8 @@ For a price `lmbda` in distortion per bit, every region takes the depth that min
     cost = distortion + lmbda * (token bits + grain map bits).
 
 Raising the price shortens the file, so a bisection over the price meets any budget; what is then left over
-is spent on single steps, best benefit per bit first (Shoham & Gersho 1988, with a greedy end). Only
-measured numbers enter; ties go to the smaller depth, then to the earlier region.
+is spent on single steps, best benefit per bit first (Shoham & Gersho 1988, with a greedy end). Ties
+go to the smaller depth, then to the earlier region.
 """
 
 from __future__ import annotations

@@ -47,5 +47,7 @@ def train_forecast_command(
             threads=threads,
             note=(lambda text: None) if quiet else say,
         )
-    foreseen = ", ".join(f"{share:.2f}" for share in report.explained)
+    foreseen = (
+        ", ".join(f"{share:.2f}" for share in report.explained) or "nobody knows what, for want of crops"
+    )
     show(f"{folder}: forecast.npz of {report.num_bytes} bytes; of each group's gains it foresees {foreseen}")

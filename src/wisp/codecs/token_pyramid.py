@@ -195,7 +195,7 @@ class TokenPyramidCodec(BundleEntropy):
         depths = choose_depths(measured, cumulative, lmbda)
         if lmbda == 0 or not self.bundle.has_forecast:
             return depths
-        return allocate(proposal.demand, measured.total_bits(depths, cumulative))
+        return allocate(self._steps(proposal.demand), measured.total_bits(depths, cumulative))
 
     def _steps(self, demand: Demand) -> Demand:
         """Bits of groups -> bits of the steps from one depth of the grain map to the next."""

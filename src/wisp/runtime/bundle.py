@@ -229,10 +229,13 @@ class Bundle:
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         try:
             with np.load(self.verified(name), allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
+                found = {key: archive[key] for key in archive.files}
+            if not all(isinstance(value, np.ndarray) for value in found.values()):
+                raise ValueError("a member that is no array")
+            return found
         except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as fault:
             raise ModelMismatch(
-                f"expected integer arrays in {self.folder / name}, found {fault}; reinstall the model"
+                f"expected arrays in {self.folder / name}, found {fault}; reinstall the model"
             ) from None
 
     @property

@@ -20,7 +20,7 @@ from wisp.errors import UsageError
 from wisp.runtime import CONFIG_NAME, FORECAST_NAME, Bundle
 from wisp.train.export import write_config
 from wisp.train.forecast_loop import train_perceptron
-from wisp.train.forecast_samples import collect_forecast_samples
+from wisp.train.forecast_samples import CROP, FINEST, collect_forecast_samples
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,23 @@ def train_forecast(
     Args:
         weights: folder of the feature networks that may train.
         crops: of 256 pixels, each decoded at every depth: some 3 s each.
-        cache: a file in which the crops and their distances are kept between runs.
+        cache: a file in which the crops' errors and distances are kept between runs.
         max_steps: for rehearsals.
 
     Raises:
         ModelError: the bundle cannot be used.
-        UsageError: it has no depth for each region, or there are no photographs or no feature networks.
+        UsageError: it has no depth for each region, there are no photographs or no feature networks, or the cache is of
+            something else.
     """
     bundle = Bundle(folder, threads)
     config = bundle.config
     if config.latent or config.grain in (UNIFORM, ROUTED):
         raise UsageError(
             f"expected a model with a depth for each region, found {config.name}, which has no use for a forecast"
+        )
+    if CROP % config.strides[0] or config.strides[0] % FINEST:
+        raise UsageError(
+            f"expected a coarsest stride between {FINEST} and {CROP} that divides {CROP}, found {config.strides[0]}"
         )
     if threads is not None:
         torch.set_num_threads(threads)

@@ -1,11 +1,15 @@
 """Training examples of the forecast: crops of photographs, and how far each depth looks from them, region by region.
 
 A crop is decoded at every uniform depth; two networks that may train say how far each decoded crop is from the true
-one (as train/feature_loss.py does), and their distances are averaged over each region.
+one, as train/feature_loss.py does but without its random shifts, and their distances are averaged over each region.
 """
 
 from __future__ import annotations
 
+import io
+import os
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wisp.atomic import write_bytes_atomic
 from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.errors import UsageError
 from wisp.runtime import Bundle
@@ -50,14 +55,19 @@ def collect_forecast_samples(
     seed: int = 0,
     note: Callable[[str], None] = lambda text: None,
 ) -> ForecastSamples:
-    """Crops of the photographs under `data`, as many as `count`; with `cache` they are kept in a file.
+    """Crops of the photographs under `data`, as many as `count`; with `cache` they are kept in a file, and found there.
 
     Raises:
-        UsageError: there is no photograph, a feature network is missing, or the cache is of another bundle.
+        UsageError: there is no photograph, a feature network is missing, or the cache is of another bundle or number of
+            crops, or of something else. That its photographs are the same is not checked.
     """
-    key = bundle.config.files["analysis.onnx"] + bundle.config.files["synthesis.onnx"]
-    if cache is not None and cache.is_file():
-        return _load(cache, key, bundle)
+    key = f"{bundle.config.files['analysis.onnx']}{bundle.config.files['synthesis.onnx']}, {count} crops, seed {seed}"
+    if cache is not None and cache.exists():
+        return _load(cache, key)
+    if cache is not None and not os.access(cache.absolute().parent, os.W_OK):
+        raise UsageError(
+            f"expected a folder to write {cache} into, found none; make it, or name another file"
+        )
     networks = [FeatureLoss(weights, name).eval() for name in TRAINING_NETWORKS]
     sampler = CropSampler(load_photographs(data, CROP), DataConfig(crop_size=CROP, batch_size=1), seed)
     found = []
@@ -102,14 +112,22 @@ def _by_region(distance: Tensor, side: int) -> Tensor:
 
 
 def _save(path: Path, key: str, samples: ForecastSamples) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, key=np.array(key), errors=samples.errors, distances=samples.distances)
+    stream = io.BytesIO()
+    np.savez(stream, key=np.array(key), errors=samples.errors, distances=samples.distances)
+    write_bytes_atomic(path, stream.getvalue())
 
 
-def _load(path: Path, key: str, bundle: Bundle) -> ForecastSamples:
-    with np.load(path, allow_pickle=False) as archive:
-        if str(archive["key"]) != key:
-            raise UsageError(
-                f"expected distances of bundle {bundle.folder} in {path}, found another's; remove it"
-            )
-        return ForecastSamples(archive["errors"], archive["distances"])
+def _load(path: Path, key: str) -> ForecastSamples:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found, samples = str(archive["key"]), ForecastSamples(archive["errors"], archive["distances"])
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as fault:
+        raise UsageError(
+            f"expected distances of crops in {path}, found {fault!r}; name another file"
+        ) from None
+    if found != key:
+        raise UsageError(
+            f"expected in {path} the distances of this bundle and of as many crops, found others; remove it or name "
+            "another file"
+        )
+    return samples
