@@ -25,6 +25,7 @@ def shown(picture: Image.Image, size: int) -> NDArray[np.float64]:
         ((0, 220, 0), (400, 300), 200, 80),
         ((60, 225, 60), (400, 300), 200, 40),
         ((60, 225, 60), (768, 512), 1000, 40),  # a chequer at three groups alone
+        ((0, 220, 0), (768, 512), 5000, 20),  # by the forecast's wishes a third of it was a chequer
         ((0, 255, 255), (400, 300), 1000, 20),
     ],
 )

@@ -15,7 +15,7 @@ from wisp.allocation.roi import roi_weights
 from wisp.codecs.probes import probe, probe_depths
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import Analysed, analyse
-from wisp.codecs.taming import tame
+from wisp.codecs.taming import changed_regions, tame
 from wisp.errors import ModelMismatch
 from wisp.imaging import Picture, downscale_u8
 from wisp.runtime import FORECAST_NAME, Bundle
@@ -93,6 +93,7 @@ def propose(
     analysed = analyse(bundle, pixels)
     shape = analysed.tokens.shape
     depths = probe_depths(shape, payload_bytes)
+    as_it_is = analysed
     if not shape.routed:
         analysed = tame(bundle, pixels, analysed, depths[-1])
     side = shape.strides[0]
@@ -108,6 +109,8 @@ def propose(
     if bundle.has_forecast:
         foreseen = _forecast(bundle, shape.num_depths).distances(analysed.errors)
         distortions = blend(measured, foreseen, curve <= side**2 * INVISIBLE)
+        if analysed is not as_it_is:  # photographs know nothing of such colours
+            distortions = np.where(changed_regions(as_it_is, analysed), measured, distortions)
     if roi is not None:
         weights = roi_weights(roi.mask_u8, picture.height, picture.width, side << exponent, roi.strength)
         measured, distortions = measured * weights, distortions * weights

@@ -71,6 +71,17 @@ def tame(bundle: Bundle, pixels_u8: NDArray[np.uint8], analysed: Analysed, depth
     return tamed if found else analysed
 
 
+def changed_regions(before: Analysed, after: Analysed) -> NDArray[np.bool_]:
+    """(rows, cols): regions of which a token differs."""
+    shape = before.tokens.shape
+    changed = np.zeros((shape.rows, shape.columns), bool)
+    for level, (old, new) in enumerate(zip(before.tokens.planes, after.tokens.planes, strict=True)):
+        fold = shape.fold(level)
+        differs = (old != new).any(0).reshape(shape.rows, fold, shape.columns, fold)
+        changed |= differs.any((1, 3))
+    return changed
+
+
 def _tame_band(
     bundle: Bundle,
     pixels_u8: NDArray[np.uint8],
