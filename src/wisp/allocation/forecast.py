@@ -61,9 +61,8 @@ class Forecast:
         return falling
 
     def _falls(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        x: NDArray[np.float32] = (np.log(np.maximum(inputs, 0) + 1) - self._centre[:, None]) / self._spread[
-            :, None
-        ]
+        x: NDArray[np.float32] = np.log(np.maximum(inputs, 0) + 1)
+        x = (x - self._centre[:, None]) / self._spread[:, None]
         for number, (weight, bias) in enumerate(self._layers):
             x = weight @ x + bias[:, None]
             if number < len(self._layers) - 1:
