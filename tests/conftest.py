@@ -106,3 +106,32 @@ def weights(tmp_path: Path) -> Path:
         table[f"conv{i}.bias"] = torch.zeros(channels[i])
     save_file(table, folder / "darknet_reference.safetensors")
     return folder
+
+
+@pytest.fixture
+def both_networks(weights: Path) -> Path:
+    """The folder of `weights` with a second network of a few random weights."""
+    import torch
+    from safetensors.torch import save_file
+
+    table, channels = {}, 3
+    for block, count in ((1, 2), (2, 2), (3, 4)):
+        for i in range(1, count + 1):
+            table[f"conv{block}_{i}.weight"] = torch.randn(4, channels, 3, 3) * 0.2
+            table[f"conv{block}_{i}.bias"] = torch.zeros(4)
+            channels = 4
+    save_file(table, weights / "vgg19_relu3_4.safetensors")
+    return weights
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """A folder with one made picture, large enough for crops of 256 pixels."""
+    from PIL import Image
+
+    from wisp.train.verify import example_picture
+
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    Image.fromarray(example_picture(256, 288, 0)).save(folder / "0.png")
+    return folder

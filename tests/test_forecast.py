@@ -8,11 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from cli_runner import assert_one_line_error, run_cli
 from numpy.typing import NDArray
-from PIL import Image
-from safetensors.torch import save_file
 
 import wisp
 from wisp.allocation import forecast
@@ -23,10 +20,10 @@ from wisp.codecs.proposal import propose
 from wisp.errors import ModelMismatch, UsageError
 from wisp.imaging import to_picture
 from wisp.runtime import CONFIG_NAME, FORECAST_NAME, Bundle
+from wisp.train.depth_samples import DepthSamples
 from wisp.train.export import write_config
 from wisp.train.forecast_export import train_forecast
 from wisp.train.forecast_loop import train_perceptron
-from wisp.train.forecast_samples import ForecastSamples
 from wisp.train.verify import example_picture
 
 GROUPS = (2, 1)
@@ -132,7 +129,7 @@ def test_training_finds_what_errors_say() -> None:
     falls = 0.1 * np.log(given[:, 1:DEPTHS] + 1)
     first = falls.sum(1, keepdims=True) + 0.2
     distances = np.concatenate([first, first - np.cumsum(falls, 1)], 1)
-    found = train_perceptron(ForecastSamples(given, distances), max_steps=600)
+    found = train_perceptron(DepthSamples(np.zeros((24, 1, 1, 3), np.uint8), given, distances), max_steps=600)
     assert len(found.explained) == DEPTHS - 1
     assert min(found.explained) > 0.8
     levels = [given[0, :3], given[0, 3:]]
@@ -203,27 +200,6 @@ def test_a_damaged_forecast_is_named(photo_u8: NDArray[np.uint8], tmp_path: Path
 # ---- training on a bundle ----
 
 
-@pytest.fixture
-def both_networks(weights: Path) -> Path:
-    """The folder of `weights` with a second network of a few random weights."""
-    table, channels = {}, 3
-    for block, count in ((1, 2), (2, 2), (3, 4)):
-        for i in range(1, count + 1):
-            table[f"conv{block}_{i}.weight"] = torch.randn(4, channels, 3, 3) * 0.2
-            table[f"conv{block}_{i}.bias"] = torch.zeros(4)
-            channels = 4
-    save_file(table, weights / "vgg19_relu3_4.safetensors")
-    return weights
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> Path:
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    Image.fromarray(example_picture(256, 288, 0)).save(folder / "0.png")
-    return folder
-
-
 def test_a_bundle_gains_a_forecast(
     tiny_model: Path, both_networks: Path, photographs: Path, tmp_path: Path
 ) -> None:
@@ -248,6 +224,7 @@ def test_a_bundle_gains_a_forecast(
         assert archive["distances"].shape == (2, 12, 8, 8)
         assert archive["errors"].shape == (2, 15, 8, 8)
         assert (archive["distances"] > 0).all()
+        assert archive["crops"].shape == (2, 256, 256, 3)
     with pytest.raises(UsageError, match="found others"):
         train_forecast(_another(folder, tmp_path), photographs, both_networks, 2, cache=cache)
     with pytest.raises(UsageError, match="found others"):

@@ -30,7 +30,7 @@ from wisp.codecs.refinement import check_effort
 from wisp.errors import UsageError, WispError
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
-RATES, EFFORTS = "0.05,0.1,0.2", "5,7,8,9"
+RATES, EFFORTS = "0.05,0.1,0.2", "5,6,7,8,9"
 PLACES = {"psnr_db": 2}
 
 

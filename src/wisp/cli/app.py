@@ -14,6 +14,7 @@ from wisp.cli.compress import compress_command
 from wisp.cli.console import show, tolerate_narrow_encodings
 from wisp.cli.decompress import decompress_command
 from wisp.cli.demo import demo_command
+from wisp.cli.distance import train_distance_command
 from wisp.cli.faults import BAD_USAGE
 from wisp.cli.forecast import train_forecast_command
 from wisp.cli.info import info_command
@@ -46,6 +47,7 @@ _OTHERS: dict[str, Callable[..., None]] = {
     "demo": demo_command,
     "compare": compare_command,
     "train": train_command,
+    "train-distance": train_distance_command,
     "train-forecast": train_forecast_command,
     "train-prior": train_prior_command,
     "export": export_command,

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import INVISIBLE, distortion_curve, region_weights
-from wisp.allocation.forecast import Forecast, blend
+from wisp.allocation.forecast import Forecast, blend, with_sight
 from wisp.allocation.lagrange import Demand
 from wisp.allocation.levels import level_curve
 from wisp.allocation.roi import roi_weights
 from wisp.codecs.probes import probe, probe_depths
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import Analysed, analyse
+from wisp.codecs.seeing import see
 from wisp.codecs.taming import changed_regions, tame
 from wisp.errors import ModelMismatch
 from wisp.imaging import Picture, downscale_u8
@@ -84,10 +85,12 @@ def propose(
     exponent: int,
     payload_bytes: int | None,
     roi: Roi | None,
+    look: bool = False,
 ) -> Proposal:
     """Analyse a picture at a working scale, and find what each group gains and costs in each region.
 
-    What it gains is weighted squared error, measured, and what it looks like, foreseen if the model can.
+    What it gains is weighted squared error, measured, and what it looks like, foreseen if the model can. With `look`
+    that is seen at every depth and not only foreseen, if the model has a network for it; it takes a second.
     """
     pixels = downscale_u8(picture.pixels_u8, exponent)
     analysed = analyse(bundle, pixels)
@@ -108,6 +111,8 @@ def propose(
     measured = distortions = curve * region_weights(pixels, settings.masking, side)
     if bundle.has_forecast:
         foreseen = _forecast(bundle, shape.num_depths).distances(analysed.errors)
+        if look and bundle.has_distance:
+            foreseen = with_sight(foreseen, see(bundle, pixels, analysed.tokens))
         distortions = blend(measured, foreseen, curve <= side**2 * INVISIBLE)
         if analysed is not as_it_is:  # photographs know nothing of such colours
             distortions = np.where(changed_regions(as_it_is, analysed), measured, distortions)

@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import region_distortions
+from wisp.allocation.forecast import SHARE
 from wisp.codecs.proposal import Proposal
 from wisp.codecs.pyramid_networks import analyse, synthesise
+from wisp.codecs.seeing import how_far
 from wisp.container import unpack_file
 from wisp.errors import UsageError
 from wisp.imaging import Picture, downscale_u8, pad_to_multiple
+from wisp.runtime import Bundle
 from wisp.tokens.pyramid import TokenPyramid
 
 if TYPE_CHECKING:
@@ -75,34 +78,62 @@ def refine(
     again = code(better, budget)
     if budget is not None and len(again) > budget:
         return proposal, data
-    errors = [_error(codec, pixels, candidate) for candidate in (data, again)]
-    return (better, again) if errors[1] < errors[0] else (proposal, data)
+    before, after = (
+        synthesise(codec.bundle, codec.decode_tokens(unpack_file(each))) for each in (data, again)
+    )
+    judge = _Judge(codec.bundle, pixels, before)
+    return (better, again) if judge(after).sum() < judge(before).sum() else (proposal, data)
+
+
+class _Judge:
+    """What is wrong with each region of a picture as it is shown.
+
+    Squared error; of a model with a network of distances, these for the larger part, as the allocation has them
+    (wisp.allocation.forecast), in the unit of squared error.
+
+    Args:
+        pixels, shown: (H, W, 3) uint8, padded: the original, and what it looks like at first.
+    """
+
+    def __init__(self, bundle: Bundle, pixels: NDArray[np.uint8], shown: NDArray[np.uint8]) -> None:
+        self.bundle, self.pixels = bundle, pixels
+        self.scale = 0.0
+        if bundle.has_distance:
+            far = float(how_far(bundle, pixels, shown).sum(dtype=np.float64))
+            self.scale = float(self._squares(shown).sum()) / far if far > 0 else 0.0
+
+    def __call__(self, shown: NDArray[np.uint8]) -> NDArray[np.float64]:
+        squares = self._squares(shown)
+        if not self.scale:
+            return squares
+        wrong: NDArray[np.float64] = (1 - SHARE) * squares + SHARE * self.scale * how_far(
+            self.bundle, self.pixels, shown
+        )
+        return wrong
+
+    def _squares(self, shown: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return region_distortions(self.pixels, shown, self.bundle.config.strides[0])
 
 
 def _refined(
     codec: TokenPyramidCodec, pixels: NDArray[np.uint8], tokens: TokenPyramid, shares: tuple[float, ...]
 ) -> TokenPyramid:
-    side = tokens.shape.strides[0]
     shown = synthesise(codec.bundle, tokens)
-    errors = region_distortions(pixels, shown, side)
+    judge = _Judge(codec.bundle, pixels, shown)
+    errors = judge(shown)
     wanted = pixels.astype(np.float32)
     for share in shares:
         trial = wanted + share * (pixels.astype(np.float32) - shown)
         found = analyse(codec.bundle, np.clip(np.rint(trial), 0, 255).astype(np.uint8)).tokens
         found = replace(found, grain_map=tokens.grain_map)
-        better = region_distortions(pixels, synthesise(codec.bundle, found), side) < errors
+        better = judge(synthesise(codec.bundle, found)) < errors
         planes = []
         for level, (old, new) in enumerate(zip(tokens.planes, found.planes, strict=True)):
             fold = tokens.shape.fold(level)
             planes.append(np.where(better.repeat(fold, 0).repeat(fold, 1), new, old))
         mixed = replace(tokens, planes=tuple(planes))
         mixed_shown = synthesise(codec.bundle, mixed)
-        mixed_errors = region_distortions(pixels, mixed_shown, side)
+        mixed_errors = judge(mixed_shown)
         if mixed_errors.sum() < errors.sum():
             tokens, shown, errors, wanted = mixed, mixed_shown, mixed_errors, trial
     return tokens
-
-
-def _error(codec: TokenPyramidCodec, pixels: NDArray[np.uint8], data: bytes) -> float:
-    shown = synthesise(codec.bundle, codec.decode_tokens(unpack_file(data)))
-    return float(region_distortions(pixels, shown, codec.bundle.config.strides[0]).sum())

@@ -26,6 +26,7 @@ from wisp.codecs.proposal import AllocationSettings, Proposal, Roi, lmbda_of_qua
 from wisp.codecs.pyramid_entropy import Payload
 from wisp.codecs.pyramid_networks import pyramid_shape, synthesise
 from wisp.codecs.refinement import USUAL_EFFORT, refine
+from wisp.codecs.seeing import EVERY_DEPTH_EFFORT
 from wisp.codecs.uniform_file import check_keep, uniform_file
 from wisp.container import (
     HUFFMAN_VERSION,
@@ -101,9 +102,8 @@ class TokenPyramidCodec(BundleEntropy):
                 write = partial(self.write_shorter, header=header, chunks=chunks)
                 data = uniform_file(self, picture, exponent, kept, target, payload_bytes, write)
             else:
-                proposal = propose(
-                    self.bundle, self.entropy_model, self.settings, picture, exponent, payload_bytes, roi
-                )
+                args = (self.bundle, self.entropy_model, self.settings, picture, exponent, payload_bytes, roi)
+                proposal = propose(*args, look=effort >= EVERY_DEPTH_EFFORT)
                 code = partial(self._code, target=target, overhead=overhead, header=header, chunks=chunks)
                 data = code(proposal, budget)
                 proposal, data = refine(self, picture, proposal, data, budget, effort, code)

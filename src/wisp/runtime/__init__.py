@@ -1,11 +1,19 @@
 """Networks and model bundles. The only room that imports onnxruntime; it knows no tokens and no files' bytes."""
 
-from wisp.runtime.bundle import CONFIG_NAME, FORECAST_NAME, PRIOR_NAME, Bundle, BundleConfig
+from wisp.runtime.bundle import (
+    CONFIG_NAME,
+    DISTANCE_NAME,
+    FORECAST_NAME,
+    PRIOR_NAME,
+    Bundle,
+    BundleConfig,
+)
 from wisp.runtime.locate import find_bundle, installed_bundles
 from wisp.runtime.sessions import Network, default_threads, settle_threads
 
 __all__ = [
     "CONFIG_NAME",
+    "DISTANCE_NAME",
     "FORECAST_NAME",
     "PRIOR_NAME",
     "Bundle",

@@ -6,6 +6,8 @@ synthesis.onnx   tokens -> pixels
 tables.npz       the entropy model's integer tables
 prior.npz        the masked prior, if the model has one (wisp.codecs.masked_prior)
 forecast.npz     what each depth will look like, if the model has it; for writers alone (wisp.allocation.forecast)
+distance.onnx    how far a decoded picture looks from the original, if the model has it; for writers alone
+                 (wisp.codecs.probes)
 card.md          how it was trained, on what, and its limits
 """
 
@@ -30,6 +32,7 @@ CONFIG_FORMAT = 1
 PRIOR_NAME = "prior.npz"
 ANALYSIS_NAME = "analysis.onnx"
 FORECAST_NAME = "forecast.npz"
+DISTANCE_NAME = "distance.onnx"
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,20 @@ class Bundle:
     def synthesis(self) -> Network:
         """Tokens to pixels."""
         return self._network("synthesis.onnx")
+
+    @property
+    def has_distance(self) -> bool:
+        """Whether the configuration lists a network of distances."""
+        return DISTANCE_NAME in self.config.files
+
+    @cached_property
+    def distance(self) -> Network:
+        """Two pictures to how far they look from each other, region by region.
+
+        Raises:
+            ModelMismatch: the bundle has none.
+        """
+        return self._network(DISTANCE_NAME)
 
     @cached_property
     def tables(self) -> dict[str, NDArray[Any]]:

@@ -18,9 +18,9 @@ from wisp.atomic import write_bytes_atomic
 from wisp.codecs.grain_coding import ROUTED, UNIFORM
 from wisp.errors import UsageError
 from wisp.runtime import CONFIG_NAME, FORECAST_NAME, Bundle
+from wisp.train.depth_samples import CROP, FINEST, collect_depth_samples
 from wisp.train.export import write_config
 from wisp.train.forecast_loop import train_perceptron
-from wisp.train.forecast_samples import CROP, FINEST, collect_forecast_samples
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,20 @@ def train_forecast(
             something else.
     """
     bundle = Bundle(folder, threads)
+    check_depths(bundle)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    samples = collect_depth_samples(bundle, data, weights, crops, cache=cache, note=note)
+    found = train_perceptron(samples, max_steps=max_steps)
+    stream = io.BytesIO()
+    np.savez(stream, **found.parts)  # type: ignore[arg-type]
+    write_bytes_atomic(folder / FORECAST_NAME, stream.getvalue())
+    write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
+    return ForecastReport(found.explained, len(stream.getvalue()))
+
+
+def check_depths(bundle: Bundle) -> None:
+    """Refuse a bundle whose regions have no depths of their own, or do not divide a crop; UsageError."""
     config = bundle.config
     if config.latent or config.grain in (UNIFORM, ROUTED):
         raise UsageError(
@@ -65,12 +79,3 @@ def train_forecast(
         raise UsageError(
             f"expected a coarsest stride between {FINEST} and {CROP} that divides {CROP}, found {config.strides[0]}"
         )
-    if threads is not None:
-        torch.set_num_threads(threads)
-    samples = collect_forecast_samples(bundle, data, weights, crops, cache=cache, note=note)
-    found = train_perceptron(samples, max_steps=max_steps)
-    stream = io.BytesIO()
-    np.savez(stream, **found.parts)  # type: ignore[arg-type]
-    write_bytes_atomic(folder / FORECAST_NAME, stream.getvalue())
-    write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
-    return ForecastReport(found.explained, len(stream.getvalue()))

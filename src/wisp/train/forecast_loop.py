@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wisp.train.forecast_samples import ForecastSamples
+from wisp.train.depth_samples import DepthSamples
 
 HELD_OUT = 12  # every 12th crop
 HIDDEN = 48
@@ -36,7 +36,7 @@ class TrainedForecast:
     explained: tuple[float, ...]
 
 
-def train_perceptron(samples: ForecastSamples, *, max_steps: int | None = None) -> TrainedForecast:
+def train_perceptron(samples: DepthSamples, *, max_steps: int | None = None) -> TrainedForecast:
     """Fit a perceptron to all but every 12th crop."""
     torch.manual_seed(0)
     inputs = torch.log(_regions(samples.errors).clamp(min=0) + 1)

@@ -1,4 +1,5 @@
-"""Training examples of the forecast: crops of photographs, and how far each depth looks from them, region by region.
+"""Training examples of the forecast and of the network of distances: crops of photographs, and how far each depth
+looks from them, region by region.
 
 A crop is decoded at every uniform depth; two networks that may train say how far each decoded crop is from the true
 one, as train/feature_loss.py does but without its random shifts, and their distances are averaged over each region.
@@ -10,7 +11,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from wisp.atomic import write_bytes_atomic
 from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.errors import UsageError
 from wisp.runtime import Bundle
+from wisp.tokens.pyramid import TokenPyramid
 from wisp.train.dataset import CropSampler, load_photographs
 from wisp.train.feature_loss import TRAINING_NETWORKS, FeatureLoss, unit_features
 from wisp.train.recipe import DataConfig
@@ -33,19 +35,21 @@ FINEST = 4  # pixels a side of what features are averaged to before regions are
 
 
 @dataclass(frozen=True)
-class ForecastSamples:
+class DepthSamples:
     """N crops.
 
     Attributes:
+        crops_u8: (N, H, W, 3) uint8.
         errors: (N, sum of G + 1, rows, cols) float32, the latent's squared errors of all levels, as `Analysed.errors`.
         distances: (N, D, rows, cols) float32, at depths 1..D; 0 for equal regions.
     """
 
+    crops_u8: NDArray[np.uint8]
     errors: NDArray[np.float32]
     distances: NDArray[np.float32]
 
 
-def collect_forecast_samples(
+def collect_depth_samples(
     bundle: Bundle,
     data: Path,
     weights: Path,
@@ -54,7 +58,7 @@ def collect_forecast_samples(
     cache: Path | None = None,
     seed: int = 0,
     note: Callable[[str], None] = lambda text: None,
-) -> ForecastSamples:
+) -> DepthSamples:
     """Crops of the photographs under `data`, as many as `count`; with `cache` they are kept in a file, and found there.
 
     Raises:
@@ -76,7 +80,7 @@ def collect_forecast_samples(
             note(f"distances of {number} of {count} crops")
         crop = ((sampler.batch()[0].permute(1, 2, 0) + 1) * 127.5).round().to(torch.uint8).numpy()
         found.append(_sample(bundle, networks, crop))
-    samples = ForecastSamples(*(np.stack(parts) for parts in zip(*found, strict=True)))
+    samples = DepthSamples(*(np.stack(parts) for parts in zip(*found, strict=True)))
     if cache is not None:
         _save(cache, key, samples)
     return samples
@@ -84,20 +88,28 @@ def collect_forecast_samples(
 
 def _sample(
     bundle: Bundle, networks: list[FeatureLoss], crop_u8: NDArray[np.uint8]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
     analysed = analyse(bundle, crop_u8)
     shape = analysed.tokens.shape
     wanted = [unit_features(network, _tensor(crop_u8)) for network in networks]
     distances = []
-    for depth in range(1, shape.num_depths + 1):
-        grain = np.full((shape.rows, shape.columns), depth, np.uint8)
-        decoded = _tensor(synthesise(bundle, replace(analysed.tokens, grain_map=grain)))
+    for decoded_u8 in _decoded(bundle, analysed.tokens):
         total = torch.zeros(shape.rows, shape.columns)
         for network, features in zip(networks, wanted, strict=True):
-            for u, v in zip(features, unit_features(network, decoded), strict=True):
+            for u, v in zip(features, unit_features(network, _tensor(decoded_u8)), strict=True):
                 total += _by_region((u - v).square().sum(1, keepdim=True), shape.strides[0]) / len(features)
         distances.append(total.numpy())
-    return np.concatenate(analysed.errors), np.stack(distances)
+    return crop_u8, np.concatenate(analysed.errors), np.stack(distances)
+
+
+def decode_every_depth(bundle: Bundle, crop_u8: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) -> (D, H, W, 3): the crop as it is shown at depths 1..D."""
+    return np.stack(list(_decoded(bundle, analyse(bundle, crop_u8).tokens)))
+
+
+def _decoded(bundle: Bundle, tokens: TokenPyramid) -> Iterator[NDArray[np.uint8]]:
+    for depth in range(1, tokens.shape.num_depths + 1):
+        yield synthesise(bundle, replace(tokens, grain_map=np.full_like(tokens.grain_map, depth)))
 
 
 def _tensor(pixels_u8: NDArray[np.uint8]) -> Tensor:
@@ -111,16 +123,23 @@ def _by_region(distance: Tensor, side: int) -> Tensor:
     return F.avg_pool2d(fine, side // FINEST)[0, 0]
 
 
-def _save(path: Path, key: str, samples: ForecastSamples) -> None:
+def _save(path: Path, key: str, samples: DepthSamples) -> None:
     stream = io.BytesIO()
-    np.savez(stream, key=np.array(key), errors=samples.errors, distances=samples.distances)
+    np.savez(
+        stream,
+        key=np.array(key),
+        crops=samples.crops_u8,
+        errors=samples.errors,
+        distances=samples.distances,
+    )
     write_bytes_atomic(path, stream.getvalue())
 
 
-def _load(path: Path, key: str) -> ForecastSamples:
+def _load(path: Path, key: str) -> DepthSamples:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            found, samples = str(archive["key"]), ForecastSamples(archive["errors"], archive["distances"])
+            found = str(archive["key"])
+            samples = DepthSamples(archive["crops"], archive["errors"], archive["distances"])
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as fault:
         raise UsageError(
             f"expected distances of crops in {path}, found {fault!r}; name another file"
