@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,16 @@ from cli_runner import assert_one_line_error, run_cli
 from numpy.typing import NDArray
 
 import wisp
-from wisp.allocation.forecast import SEEN, with_sight
-from wisp.codecs import codec_for_model, proposal, seeing
+from wisp.allocation.benefit import region_distortions
+from wisp.allocation.forecast import SEEN, SHARE, with_sight
+from wisp.codecs import codec_for_model, proposal, pyramid_networks, seeing
 from wisp.codecs.proposal import propose
-from wisp.codecs.pyramid_networks import analyse
-from wisp.codecs.seeing import see
+from wisp.codecs.pyramid_networks import analyse, synthesise
+from wisp.codecs.refinement import _Judge
+from wisp.codecs.seeing import how_far, see
 from wisp.errors import ModelMismatch
-from wisp.imaging import to_picture
-from wisp.runtime import CONFIG_NAME, DISTANCE_NAME, Bundle
+from wisp.imaging import pad_to_multiple, to_picture
+from wisp.runtime import CONFIG_NAME, DISTANCE_NAME, FORECAST_NAME, Bundle
 from wisp.tokens.pyramid import TokenPyramid
 from wisp.train.depth_samples import DepthSamples
 from wisp.train.distance_loop import train_distance_network
@@ -141,6 +144,50 @@ def test_large_pictures_are_seen_in_parts(
     assert np.corrcoef(parts.ravel(), whole.ravel())[0, 1] > 0.95  # seams are seen otherwise
 
 
+def test_each_depth_is_seen_as_it_is_shown(
+    seeing_model: Path, photo_u8: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = Bundle(seeing_model, 1)
+    picture = pad_to_multiple(photo_u8, 32)
+    tokens = analyse(bundle, photo_u8).tokens
+    seen = see(bundle, photo_u8, tokens)
+    for depth in (1, 5, 12):
+        shown = synthesise(bundle, replace(tokens, grain_map=np.full_like(tokens.grain_map, depth)))
+        np.testing.assert_allclose(seen[depth - 1], how_far(bundle, picture, shown), rtol=1e-3)
+    monkeypatch.setattr(pyramid_networks, "WHOLE", 1)
+    monkeypatch.setattr(pyramid_networks, "CORE", 128)
+    tiles = see(bundle, photo_u8, tokens)
+    assert tiles.shape == seen.shape
+    assert np.corrcoef(tiles.ravel(), seen.ravel())[0, 1] > 0.95
+
+
+def test_what_looks_further_away_is_judged_worse(seeing_model: Path, photo_u8: NDArray[np.uint8]) -> None:
+    bundle = Bundle(seeing_model, 1)
+    picture = pad_to_multiple(photo_u8, 32)
+    shown = [
+        np.clip(picture.astype(int) + np.array([change, 0, 0]), 0, 255).astype(np.uint8)
+        for change in (20, 40)
+    ]
+    judge = _Judge(bundle, picture, shown[0])
+    squares = [region_distortions(picture, each, 32) for each in shown]
+    far = [how_far(bundle, picture, each) for each in shown]
+    for each, square, distance in zip(shown, squares, far, strict=True):
+        wanted = (1 - SHARE) * square + SHARE * distance * squares[0].sum() / far[0].sum()
+        np.testing.assert_allclose(judge(each), wanted, rtol=1e-4)
+    assert judge(shown[1]).sum() > judge(shown[0]).sum()
+    assert judge(picture).sum() == 0
+
+
+def test_no_forecast_no_looking(seeing_model: Path, photo_u8: NDArray[np.uint8], tmp_path: Path) -> None:
+    blind = seeing_model.with_name("blind")
+    shutil.copytree(seeing_model, blind)
+    (blind / FORECAST_NAME).unlink()
+    write_config(blind, json.loads((blind / CONFIG_NAME).read_text(encoding="utf-8")))
+    assert not Bundle(blind).can_look
+    usual, more = (wisp.compress(photo_u8, size=900, effort=e, model=blind) for e in (5, 6))
+    assert usual == more
+
+
 def test_only_effort_looks(
     seeing_model: Path, photo_u8: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,5 +245,5 @@ def test_a_bundle_gains_an_eye(
     assert ran.code == 0
     assert "distance.onnx" in ran.out
     assert "distances of 0" not in ran.stderr  # the crops that the forecast was trained on
-    assert Bundle(folder).has_distance
+    assert Bundle(folder).can_look
     assert len(wisp.compress(example_picture(256, 288, 3), size=800, effort=6, model=folder)) <= 800

@@ -74,9 +74,8 @@ def compress(
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
-        effort: 0..9; from 6 on every depth is decoded and looked at, if the model has a network for it, and from 7 on
-            tokens are refined against the decoder, one, three or six times over; 0 to 5 are alike. Models without
-            tokens have none above 6, and of a quality the nearest of few rates.
+        effort: 0..9; from 6 on every depth is looked at, if the model has the networks for it, and from 7 on
+            tokens are refined; 0 to 5 are alike. Models without tokens have none above 6, and of a quality few rates.
         threads: for the networks; default WISP_THREADS or all processors, at most 8.
 
     Returns:

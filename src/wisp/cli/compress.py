@@ -110,7 +110,7 @@ def compress_command(
             min=0,
             max=9,
             metavar="0..9",
-            help="6: look at every depth before choosing; 7 to 9: refine tokens against the decoder too; 0 to 5 are alike.",
+            help="6: look at every depth first; 7 to 9: refine tokens against the decoder too; 0 to 5 are alike.",
         ),
     ] = USUAL_EFFORT,
     fps: Annotated[

@@ -90,7 +90,7 @@ def propose(
     """Analyse a picture at a working scale, and find what each group gains and costs in each region.
 
     What it gains is weighted squared error, measured, and what it looks like, foreseen if the model can. With `look`
-    that is seen at every depth and not only foreseen, if the model has a network for it; it takes a second.
+    that is seen at every depth and not only foreseen, if the model has a network for it; it takes seconds.
     """
     pixels = downscale_u8(picture.pixels_u8, exponent)
     analysed = analyse(bundle, pixels)
@@ -111,7 +111,7 @@ def propose(
     measured = distortions = curve * region_weights(pixels, settings.masking, side)
     if bundle.has_forecast:
         foreseen = _forecast(bundle, shape.num_depths).distances(analysed.errors)
-        if look and bundle.has_distance:
+        if look and bundle.can_look:
             foreseen = with_sight(foreseen, see(bundle, pixels, analysed.tokens))
         distortions = blend(measured, foreseen, curve <= side**2 * INVISIBLE)
         if analysed is not as_it_is:  # photographs know nothing of such colours

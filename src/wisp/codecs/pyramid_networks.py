@@ -9,6 +9,7 @@ its halo.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from wisp.codecs.grain_coding import ROUTED
 from wisp.errors import ModelMismatch
 from wisp.imaging import Tile, pad_to_multiple, padded_side, plan_tiles
-from wisp.runtime import Bundle, BundleConfig
+from wisp.runtime import Bundle, BundleConfig, Network
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
 
 CORE = 1536  # pixels along each side of a tile's own part
@@ -95,15 +96,19 @@ def synthesise(
 
 
 def synthesise_tiles(
-    bundle: Bundle, pyramid: TokenPyramid, halo: int | None = None
+    bundle: Bundle, pyramid: TokenPyramid, halo: int | None = None, network: Network | None = None
 ) -> Iterator[tuple[slice, slice, NDArray[np.uint8]]]:
-    """Rows, columns and pixels (h, w, 3) uint8 of one tile after another, which cover the padded size."""
+    """Rows, columns and pixels (h, w, 3) uint8 of one tile after another, which cover the padded size.
+
+    `network` is a synthesis that the caller keeps for several pictures.
+    """
     shape = pyramid.shape
     strides = shape.strides
     tokens = pyramid.with_absences()
     halo = SYNTHESIS_HALO if halo is None else halo
     tiles = tiles_of(shape.rows * strides[0], shape.columns * strides[0], halo, strides[0])
-    with bundle.synthesis.repeated(len(tiles)) as network:
+    kept = bundle.synthesis.repeated(len(tiles)) if network is None else nullcontext(network)
+    with kept as synthesis:
         for tile in tiles:
             feeds: dict[str, NDArray[Any]] = {
                 f"tokens_{i}": tokens[i][
@@ -113,7 +118,7 @@ def synthesise_tiles(
             }
             if bundle.config.noise:
                 feeds["origin"] = np.array([tile.window_rows.start, tile.window_cols.start], np.int64)
-            out = network.run(feeds)["image"][0]
+            out = synthesis.run(feeds)["image"][0]
             if out.dtype != np.uint8 or out.shape[2:] != (3,):
                 raise ModelMismatch(
                     f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}"

@@ -72,6 +72,8 @@ def refine(
     pixels = pad_to_multiple(downscale_u8(picture.pixels_u8, proposal.scale_exponent), side)
     depths = codec.decode_tokens(unpack_file(data)).grain_map
     tokens = _refined(codec, pixels, replace(proposal.analysed.tokens, grain_map=depths), shares)
+    if tokens.planes is proposal.analysed.tokens.planes:  # nothing was better
+        return proposal, data
     full = replace(tokens, grain_map=proposal.analysed.tokens.grain_map)
     demand = replace(proposal.demand, token_bits=codec.entropy_model.token_bits(full))
     better = replace(proposal, analysed=replace(proposal.analysed, tokens=full), demand=demand)
@@ -88,8 +90,8 @@ def refine(
 class _Judge:
     """What is wrong with each region of a picture as it is shown.
 
-    Squared error; of a model with a network of distances, these for the larger part, as the allocation has them
-    (wisp.allocation.forecast), in the unit of squared error.
+    Squared error; of a model with a network of distances, these for the share that the forecast has in the allocation,
+    in the unit of squared error. A mask and the weights of busy regions count for nothing here.
 
     Args:
         pixels, shown: (H, W, 3) uint8, padded: the original, and what it looks like at first.
@@ -98,7 +100,7 @@ class _Judge:
     def __init__(self, bundle: Bundle, pixels: NDArray[np.uint8], shown: NDArray[np.uint8]) -> None:
         self.bundle, self.pixels = bundle, pixels
         self.scale = 0.0
-        if bundle.has_distance:
+        if bundle.can_look:
             far = float(how_far(bundle, pixels, shown).sum(dtype=np.float64))
             self.scale = float(self._squares(shown).sum()) / far if far > 0 else 0.0
 
@@ -126,14 +128,27 @@ def _refined(
         trial = wanted + share * (pixels.astype(np.float32) - shown)
         found = analyse(codec.bundle, np.clip(np.rint(trial), 0, 255).astype(np.uint8)).tokens
         found = replace(found, grain_map=tokens.grain_map)
-        better = judge(synthesise(codec.bundle, found)) < errors
-        planes = []
-        for level, (old, new) in enumerate(zip(tokens.planes, found.planes, strict=True)):
-            fold = tokens.shape.fold(level)
-            planes.append(np.where(better.repeat(fold, 0).repeat(fold, 1), new, old))
-        mixed = replace(tokens, planes=tuple(planes))
-        mixed_shown = synthesise(codec.bundle, mixed)
-        mixed_errors = judge(mixed_shown)
-        if mixed_errors.sum() < errors.sum():
-            tokens, shown, errors, wanted = mixed, mixed_shown, mixed_errors, trial
+        gains = errors - judge(synthesise(codec.bundle, found))
+        for least in (0.0, _clear(gains)):
+            mixed = _mixed(tokens, found, gains > least)
+            mixed_shown = synthesise(codec.bundle, mixed)
+            mixed_errors = judge(mixed_shown)
+            if mixed_errors.sum() < errors.sum():
+                tokens, shown, errors, wanted = mixed, mixed_shown, mixed_errors, trial
+                break
     return tokens
+
+
+def _clear(gains: NDArray[np.float64]) -> float:
+    """What half of the regions that gain at all gain more than: regions look into one another, so all may not fit."""
+    some = gains[gains > 0]
+    return float(np.median(some)) if len(some) else 0.0
+
+
+def _mixed(old: TokenPyramid, new: TokenPyramid, is_new: NDArray[np.bool_]) -> TokenPyramid:
+    """The tokens of `new` in the regions `is_new` (rows, columns), those of `old` elsewhere."""
+    planes = []
+    for level, (before, after) in enumerate(zip(old.planes, new.planes, strict=True)):
+        fold = old.shape.fold(level)
+        planes.append(np.where(is_new.repeat(fold, 0).repeat(fold, 1), after, before))
+    return replace(old, planes=tuple(planes))

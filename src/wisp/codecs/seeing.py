@@ -31,10 +31,11 @@ def see(bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid) -> NDAr
     shape = tokens.shape
     stride = shape.strides[0]
     found = np.empty((shape.num_depths, shape.rows, shape.columns), np.float32)
-    with bundle.distance.repeated(shape.num_depths) as network:
+    times = shape.num_depths
+    with bundle.distance.repeated(times) as network, bundle.synthesis.repeated(times) as synthesis:
         for depth, seen in enumerate(found, 1):
             sent = replace(tokens, grain_map=np.full_like(tokens.grain_map, depth))
-            for rows, columns, decoded in synthesise_tiles(bundle, sent, PROBE_HALO):
+            for rows, columns, decoded in synthesise_tiles(bundle, sent, PROBE_HALO, synthesis):
                 original = pad_to_multiple(pixels[rows, columns], stride)
                 place = tuple(slice(span.start // stride, span.stop // stride) for span in (rows, columns))
                 seen[place] = _distances(network, original, decoded, stride)
@@ -53,6 +54,7 @@ def how_far(bundle: Bundle, original: NDArray[np.uint8], decoded: NDArray[np.uin
 def _distances(
     network: Network, original: NDArray[np.uint8], decoded: NDArray[np.uint8], stride: int
 ) -> NDArray[np.float32]:
+    """As `how_far`; in bands of AT_ONCE pixels, whose seams the network sees as edges of the picture."""
     height, width = original.shape[:2]
     step = max(1, AT_ONCE // (width * stride)) * stride
     bands = []
@@ -60,10 +62,15 @@ def _distances(
         band = slice(top, min(top + step, height))
         out = network.run({"original": original[None, band], "decoded": decoded[None, band]})
         distances = out.get("distances")
-        wanted = (1, (band.stop - band.start) // stride, width // stride)
-        if distances is None or distances.shape != wanted or not np.isfinite(distances).all():
+        shape = (1, (band.stop - band.start) // stride, width // stride)
+        if distances is None or distances.dtype != np.float32 or distances.shape != shape:
+            found = {name: f"{value.dtype} {value.shape}" for name, value in out.items()}
             raise ModelMismatch(
-                f"expected distances {wanted} from {network.path}, found {sorted(out)}; reinstall the model"
+                f"expected distances float32 {shape} from {network.path}, found {found}; reinstall the model"
             )
-        bands.append(distances[0].astype(np.float32))
+        if not (np.isfinite(distances) & (distances >= 0)).all():
+            raise ModelMismatch(
+                f"expected distances from 0 on from {network.path}, found others; reinstall the model"
+            )
+        bands.append(distances[0])
     return np.concatenate(bands)

@@ -103,7 +103,7 @@ class TokenPyramidCodec(BundleEntropy):
                 data = uniform_file(self, picture, exponent, kept, target, payload_bytes, write)
             else:
                 args = (self.bundle, self.entropy_model, self.settings, picture, exponent, payload_bytes, roi)
-                proposal = propose(*args, look=effort >= EVERY_DEPTH_EFFORT)
+                proposal = propose(*args, look=effort >= EVERY_DEPTH_EFFORT and target.quality != 100)
                 code = partial(self._code, target=target, overhead=overhead, header=header, chunks=chunks)
                 data = code(proposal, budget)
                 proposal, data = refine(self, picture, proposal, data, budget, effort, code)

@@ -7,7 +7,7 @@ tables.npz       the entropy model's integer tables
 prior.npz        the masked prior, if the model has one (wisp.codecs.masked_prior)
 forecast.npz     what each depth will look like, if the model has it; for writers alone (wisp.allocation.forecast)
 distance.onnx    how far a decoded picture looks from the original, if the model has it; for writers alone
-                 (wisp.codecs.probes)
+                 (wisp.codecs.seeing)
 card.md          how it was trained, on what, and its limits
 """
 
@@ -185,9 +185,9 @@ class Bundle:
         return self._network("synthesis.onnx")
 
     @property
-    def has_distance(self) -> bool:
-        """Whether the configuration lists a network of distances."""
-        return DISTANCE_NAME in self.config.files
+    def can_look(self) -> bool:
+        """Whether the configuration lists a network of distances, and the forecast beside which it is used."""
+        return self.has_forecast and DISTANCE_NAME in self.config.files
 
     @cached_property
     def distance(self) -> Network:

@@ -18,6 +18,7 @@ from wisp.errors import UsageError
 from wisp.runtime import CONFIG_NAME, DISTANCE_NAME, Bundle
 from wisp.train.depth_samples import collect_depth_samples, decode_every_depth
 from wisp.train.distance_loop import train_distance_network
+from wisp.train.distance_network import SMALLEST_SIDE
 from wisp.train.distance_onnx import distance_onnx
 from wisp.train.export import write_config
 from wisp.train.forecast_export import check_depths
@@ -55,6 +56,12 @@ def train_distance(
     """
     bundle = Bundle(folder, threads)
     check_depths(bundle)
+    config = bundle.config
+    if config.strides[0] < SMALLEST_SIDE or sum(config.groups) < 2:
+        raise UsageError(
+            f"expected regions of {SMALLEST_SIDE} pixels or more, sent in 2 groups or more, found {config.strides[0]} "
+            f"and {sum(config.groups)}; train a model of another shape"
+        )
     if not bundle.has_forecast:
         raise UsageError(
             f"expected a bundle with a forecast, found none in {folder}; run `wisp train-forecast` first"
@@ -63,7 +70,10 @@ def train_distance(
         torch.set_num_threads(threads)
     samples = collect_depth_samples(bundle, data, weights, crops, cache=cache, note=note)
     note(f"decoding {len(samples.crops_u8)} crops at every depth")
-    decoded = np.stack([decode_every_depth(bundle, crop) for crop in samples.crops_u8])
+    depths = samples.distances.shape[1]
+    decoded = np.empty((len(samples.crops_u8), depths, *samples.crops_u8.shape[1:]), np.uint8)
+    for crop, shown in zip(samples.crops_u8, decoded, strict=True):
+        shown[:] = decode_every_depth(bundle, crop)
     found = train_distance_network(samples, decoded, minutes, max_steps=max_steps, note=note)
     graph = distance_onnx(found.network, bundle.config.strides[0]).SerializeToString()
     write_bytes_atomic(folder / DISTANCE_NAME, graph)
