@@ -128,21 +128,13 @@ def _refined(
         trial = wanted + share * (pixels.astype(np.float32) - shown)
         found = analyse(codec.bundle, np.clip(np.rint(trial), 0, 255).astype(np.uint8)).tokens
         found = replace(found, grain_map=tokens.grain_map)
-        gains = errors - judge(synthesise(codec.bundle, found))
-        for least in (0.0, _clear(gains)):
-            mixed = _mixed(tokens, found, gains > least)
-            mixed_shown = synthesise(codec.bundle, mixed)
-            mixed_errors = judge(mixed_shown)
-            if mixed_errors.sum() < errors.sum():
-                tokens, shown, errors, wanted = mixed, mixed_shown, mixed_errors, trial
-                break
+        better = judge(synthesise(codec.bundle, found)) < errors
+        mixed = _mixed(tokens, found, better)
+        mixed_shown = synthesise(codec.bundle, mixed)
+        mixed_errors = judge(mixed_shown)
+        if mixed_errors.sum() < errors.sum():
+            tokens, shown, errors, wanted = mixed, mixed_shown, mixed_errors, trial
     return tokens
-
-
-def _clear(gains: NDArray[np.float64]) -> float:
-    """What half of the regions that gain at all gain more than: regions look into one another, so all may not fit."""
-    some = gains[gains > 0]
-    return float(np.median(some)) if len(some) else 0.0
 
 
 def _mixed(old: TokenPyramid, new: TokenPyramid, is_new: NDArray[np.bool_]) -> TokenPyramid:
