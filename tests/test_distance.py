@@ -21,10 +21,11 @@ from wisp.codecs.proposal import propose
 from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.codecs.refinement import _Judge
 from wisp.codecs.seeing import how_far, see
-from wisp.errors import ModelMismatch
+from wisp.errors import ModelMismatch, UsageError
 from wisp.imaging import pad_to_multiple, to_picture
 from wisp.runtime import CONFIG_NAME, DISTANCE_NAME, FORECAST_NAME, Bundle
 from wisp.tokens.pyramid import TokenPyramid
+from wisp.train import distance_export
 from wisp.train.depth_samples import DepthSamples
 from wisp.train.distance_loop import train_distance_network
 from wisp.train.distance_network import DistanceNetwork
@@ -202,6 +203,8 @@ def test_only_effort_looks(
     assert not looked
     more = wisp.compress(photo_u8, size=900, effort=6, model=seeing_model)
     assert len(looked) == 1
+    wisp.compress(photo_u8, quality=100, effort=6, model=seeing_model)
+    assert len(looked) == 1  # everything is sent whatever it looks like
     assert usual != more
     assert len(more) <= 900
     plain = codec_for_model(None, 1).bundle.folder  # readers need no eye
@@ -247,3 +250,11 @@ def test_a_bundle_gains_an_eye(
     assert "distances of 0" not in ran.stderr  # the crops that the forecast was trained on
     assert Bundle(folder).can_look
     assert len(wisp.compress(example_picture(256, 288, 3), size=800, effort=6, model=folder)) <= 800
+
+
+def test_regions_that_are_too_small_for_it(
+    tiny_model: Path, both_networks: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distance_export, "SMALLEST_SIDE", 64)
+    with pytest.raises(UsageError, match="64 pixels or more"):
+        distance_export.train_distance(tiny_model, photographs, both_networks, 1, 1)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wisp.cli.console import say, show
+from wisp.cli.forecast import CropsCacheOption, CropsOption, FeaturesOption, StepsOption
 from wisp.cli.options import QuietOption, ThreadsOption
 from wisp.cli.training import DataOption, needing_torch
 
@@ -17,19 +18,11 @@ def train_distance_command(
         Path, typer.Argument(metavar="DIR", help="The bundle, with a forecast; gains a distance.onnx.")
     ],
     data: DataOption,
-    weights: Annotated[
-        Path, typer.Option(metavar="DIR", help="Weights of the feature networks that may train.")
-    ],
-    crops: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Crops of 256 pixels, decoded at every depth: 3 s each.")
-    ] = 600,
+    weights: FeaturesOption,
+    crops: CropsOption = 600,
     minutes: Annotated[float, typer.Option(min=0.01, metavar="M", help="Training, after the crops.")] = 35,
-    distances: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep crops and distances here between runs.")
-    ] = None,
-    max_steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after so many steps, for rehearsals.")
-    ] = None,
+    distances: CropsCacheOption = None,
+    max_steps: StepsOption = None,
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
 ) -> None:

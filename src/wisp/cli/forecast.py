@@ -11,22 +11,27 @@ from wisp.cli.console import say, show
 from wisp.cli.options import QuietOption, ThreadsOption
 from wisp.cli.training import DataOption, needing_torch
 
+FeaturesOption = Annotated[
+    Path, typer.Option("--weights", metavar="DIR", help="Weights of the feature networks that may train.")
+]
+CropsOption = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Crops of 256 pixels, decoded at every depth: 3 s each.")
+]
+CropsCacheOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Keep crops and distances here between runs.")
+]
+StepsOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Stop after so many steps, for rehearsals.")
+]
+
 
 def train_forecast_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The bundle, which gains a forecast.npz.")],
     data: DataOption,
-    weights: Annotated[
-        Path, typer.Option(metavar="DIR", help="Weights of the feature networks that may train.")
-    ],
-    crops: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Crops of 256 pixels, decoded at every depth: 3 s each.")
-    ] = 600,
-    distances: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep crops and distances here between runs.")
-    ] = None,
-    max_steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after so many steps, for rehearsals.")
-    ] = None,
+    weights: FeaturesOption,
+    crops: CropsOption = 600,
+    distances: CropsCacheOption = None,
+    max_steps: StepsOption = None,
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
 ) -> None:

@@ -1,6 +1,6 @@
 """A better synthesis for a model: its tokens, tables and prior stay as they are.
 
-Its forecast stays too, until another is trained.
+Its forecast and its network of distances stay too, until others are trained.
 
 docs/format.md, section 9: tokens are the contract. A released model's new synthesis takes a new model number, the
 recipe's (that it is another is not checked); files of tokens alone differ in that number only. The checkpoint must
