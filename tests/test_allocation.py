@@ -94,20 +94,21 @@ def test_grain_bits_reads_left_and_up() -> None:
 def test_distortion_curve_meets_its_probes_and_never_rises() -> None:
     random = np.random.default_rng(3)
     errors = [np.cumsum(random.uniform(0, 1, (3, 4, 5)), 0)[::-1].astype(np.float32) for _ in range(3)]
-    probes = {1: np.full((4, 5), 9e5), 4: np.full((4, 5), 4e5), 6: np.full((4, 5), 1e5)}
-    curve = distortion_curve(probes, errors, (1.0, 1.0, 1.0))
+    depths = np.array([1, 4, 6])[:, None, None] + np.zeros((4, 5), int)
+    depths[1, 2, 3] = 2  # each region has its own
+    measured = np.array([9e5, 4e5, 1e5])[:, None, None] + np.zeros((4, 5))
+    curve = distortion_curve(depths, measured, errors, (1.0, 1.0, 1.0))
     assert curve.shape == (7, 4, 5)
     assert (np.diff(curve, axis=0) <= 1e-9).all()
-    for depth, value in probes.items():
-        assert np.allclose(curve[depth], value)
+    assert np.allclose(np.take_along_axis(curve, depths, 0), measured)
+    assert curve[4, 2, 3] < curve[2, 2, 3] == curve[4, 0, 0]
 
 
 def test_invisible_errors_are_level() -> None:
     errors = [np.ones((3, 1, 1), np.float32) * [[[4]], [[2]], [[1]]]]
     visible = 32**2 * INVISIBLE
-    curve = distortion_curve(
-        {1: np.full((1, 1), visible * 2), 2: np.full((1, 1), visible / 9)}, errors, (1.0,)
-    )
+    measured = np.array([visible * 2, visible / 9])[:, None, None]
+    curve = distortion_curve(np.array([1, 2])[:, None, None], measured, errors, (1.0,))
     assert curve[2, 0, 0] == visible
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +17,16 @@ from numpy.typing import NDArray
 
 import wisp
 from wisp.allocation.benefit import region_distortions
-from wisp.allocation.forecast import SEEN, SHARE, with_sight
+from wisp.allocation.forecast import OUTSIDE, SEEN, SHARE, with_sight
 from wisp.codecs import codec_for_model, proposal, pyramid_networks, seeing
+from wisp.codecs.looking import Look, depths_around, looks, uniform_depths
 from wisp.codecs.proposal import propose
 from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.codecs.refinement import _Judge
-from wisp.codecs.seeing import how_far, see
+from wisp.codecs.seeing import Sight, how_far, see
 from wisp.errors import ModelMismatch, UsageError
 from wisp.imaging import pad_to_multiple, to_picture
-from wisp.runtime import CONFIG_NAME, DISTANCE_NAME, FORECAST_NAME, Bundle
+from wisp.runtime import CONFIG_NAME, DISTANCE_NAME, FORECAST_NAME, Bundle, Network
 from wisp.tokens.pyramid import TokenPyramid
 from wisp.train import distance_export
 from wisp.train.depth_samples import DepthSamples
@@ -57,19 +60,51 @@ def tensor(pixels_u8: NDArray[np.uint8]) -> torch.Tensor:
 # ---- the curve ----
 
 
+def every_depth(tokens: TokenPyramid) -> NDArray[np.uint8]:
+    shape = tokens.shape
+    return uniform_depths(tuple(range(1, shape.num_depths + 1)), shape.rows, shape.columns)
+
+
 def test_a_mean_of_what_is_seen_and_foreseen() -> None:
     random = np.random.default_rng(0)
     foreseen = np.sort(random.uniform(0.5, 1, (5, 2, 3)), 0)[::-1]
     seen = np.sort(random.uniform(0.5, 1, (4, 2, 3)), 0)[::-1].astype(np.float32)
-    found = with_sight(foreseen, seen)
+    found = with_sight(foreseen, uniform_depths((1, 2, 3, 4), 2, 3), seen)
     np.testing.assert_allclose(found[1:], SEEN * seen + (1 - SEEN) * foreseen[1:], rtol=1e-6)
     assert (found[0] >= found[1]).all()
 
 
 def test_what_is_seen_to_rise_stays_level() -> None:
     seen = np.array([1.0, 2.0, 0.5], np.float32)[:, None, None]
-    found = with_sight(np.ones((4, 1, 1)), seen)[:, 0, 0]
+    found = with_sight(np.ones((4, 1, 1)), uniform_depths((1, 2, 3), 1, 1), seen)[:, 0, 0]
     np.testing.assert_allclose(found, [1, 1, 1, SEEN * 0.5 + 1 - SEEN])
+
+
+def test_between_looks_the_curve_falls_as_foreseen() -> None:
+    """By hand: seen to fall by 4 where 2 was foreseen, from depth 2 to 4 in one region and from 1 to 3 in the other."""
+    foreseen = np.array([9.0, 9.0, 8.0, 7.5, 6.0, 5.0])[:, None, None] + np.zeros((1, 2))
+    foreseen[:, 0, 1] = [9, 9, 8, 7, 6, 5]
+    depths = np.array([[[2, 1]], [[4, 3]]], np.uint8)
+    seen = np.array([[[6.0, 6.0]], [[2.0, 2.0]]], np.float32)
+    outside = 2.0**OUTSIDE
+    wanted = [
+        [6 + outside, 6 + outside, 6, 5, 2, 2 - outside],
+        [6, 6, 4, 2, 2 - outside, 2 - 2 * outside],
+    ]
+    found = with_sight(foreseen, depths, seen)
+    for column, curve in enumerate(wanted):
+        mean = SEEN * np.array(curve) + (1 - SEEN) * foreseen[:, 0, column]
+        np.testing.assert_allclose(found[:, 0, column], mean, rtol=1e-6)
+
+
+def test_where_the_usual_effort_looks() -> None:
+    expected = np.array([[1, 6, 12]], np.uint8)
+    assert depths_around(expected, 12, 5).tolist() == [[[1, 5, 11]], [[3, 8, 12]]]
+    assert depths_around(expected, 12, 6)[:, 0, 0].tolist() == [1, 1, 1, 2, 3]
+    assert len(depths_around(np.ones((2, 2), np.uint8), 12, 6)) == 3  # none twice
+    assert not looks(5, (4,))
+    assert looks(5, (4, 8))
+    assert looks(6, (4,))
 
 
 # ---- the network ----
@@ -90,11 +125,11 @@ def test_the_graph_gives_what_the_network_gives(tiny_model: Path, tmp_path: Path
     network = distance_network()
     bundle = put(network, folder)
     pictures = [example_picture(64, 96, seed) for seed in (0, 1)]
-    found = bundle.distance.run({"original": pictures[0][None], "decoded": pictures[1][None]})["distances"]
+    found = how_far(bundle, *pictures)
     with torch.no_grad():
         wanted = network(*(tensor(picture) for picture in pictures)).numpy()
-    assert found.shape == (1, 2, 3)
-    np.testing.assert_allclose(found, wanted, rtol=0.02)  # weights are in half precision
+    assert found.shape == (2, 3)
+    np.testing.assert_allclose(found, wanted[0], rtol=0.02)  # weights are in half precision
 
 
 def test_training_learns_to_see() -> None:
@@ -137,11 +172,12 @@ def test_large_pictures_are_seen_in_parts(
 ) -> None:
     bundle = Bundle(seeing_model, 1)
     tokens = analyse(bundle, photo_u8).tokens
-    whole = see(bundle, photo_u8, tokens)
+    depths = every_depth(tokens)
+    whole = see(bundle, photo_u8, tokens, depths).distances
     assert whole.shape == (12, *tokens.grain_map.shape)
     assert (whole > 0).all()
     monkeypatch.setattr(seeing, "AT_ONCE", 1)
-    parts = see(bundle, photo_u8, tokens)
+    parts = see(bundle, photo_u8, tokens, depths).distances
     assert np.corrcoef(parts.ravel(), whole.ravel())[0, 1] > 0.95  # seams are seen otherwise
 
 
@@ -151,15 +187,18 @@ def test_each_depth_is_seen_as_it_is_shown(
     bundle = Bundle(seeing_model, 1)
     picture = pad_to_multiple(photo_u8, 32)
     tokens = analyse(bundle, photo_u8).tokens
-    seen = see(bundle, photo_u8, tokens)
-    for depth in (1, 5, 12):
-        shown = synthesise(bundle, replace(tokens, grain_map=np.full_like(tokens.grain_map, depth)))
-        np.testing.assert_allclose(seen[depth - 1], how_far(bundle, picture, shown), rtol=1e-3)
+    depths = every_depth(tokens)[[0, 4, 11]]
+    depths[1, 1, 2] = 7  # each region has its own
+    sight = see(bundle, photo_u8, tokens, depths)
+    for grain, square, distance in zip(depths, sight.squares, sight.distances, strict=True):
+        shown = synthesise(bundle, replace(tokens, grain_map=grain))
+        np.testing.assert_allclose(distance, how_far(bundle, picture, shown), rtol=1e-3)
+        np.testing.assert_allclose(square, region_distortions(picture, shown, 32))
     monkeypatch.setattr(pyramid_networks, "WHOLE", 1)
     monkeypatch.setattr(pyramid_networks, "CORE", 128)
-    tiles = see(bundle, photo_u8, tokens)
-    assert tiles.shape == seen.shape
-    assert np.corrcoef(tiles.ravel(), seen.ravel())[0, 1] > 0.95
+    tiles = see(bundle, photo_u8, tokens, depths).distances
+    assert tiles.shape == depths.shape
+    assert np.corrcoef(tiles.ravel(), sight.distances.ravel())[0, 1] > 0.95
 
 
 def test_what_looks_further_away_is_judged_worse(seeing_model: Path, photo_u8: NDArray[np.uint8]) -> None:
@@ -189,34 +228,42 @@ def test_no_forecast_no_looking(seeing_model: Path, photo_u8: NDArray[np.uint8],
     assert usual == more
 
 
-def test_only_effort_looks(
+def test_effort_looks_at_more(
     seeing_model: Path, photo_u8: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[int] = []
 
-    def note(bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid) -> NDArray[np.float32]:
-        looked.append(pixels.size)
-        return see(bundle, pixels, tokens)
+    def note(
+        bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths: NDArray[np.uint8]
+    ) -> Sight:
+        looked.append(len(depths))
+        return see(bundle, pixels, tokens, depths)
 
     monkeypatch.setattr(proposal, "see", note)
-    usual = wisp.compress(photo_u8, size=900, effort=5, model=seeing_model)
-    assert not looked
-    more = wisp.compress(photo_u8, size=900, effort=6, model=seeing_model)
-    assert len(looked) == 1
+    files = {}
+    for size in (300, 1000):
+        for effort in (4, 5, 6, 7):
+            files[size, effort] = wisp.compress(photo_u8, size=size, effort=effort, model=seeing_model)
+            assert len(files[size, effort]) <= size
+    assert looked == [5, 12, 2, 5, 12]
+    assert files[300, 4] == files[300, 5]  # too few bytes for two probes
+    assert len({files[1000, effort] for effort in (4, 5, 6, 7)}) == 4
+    looked.clear()
+    wisp.compress(photo_u8, quality=30, effort=5, model=seeing_model)
+    assert looked == [4]  # what is decoded anyway
     wisp.compress(photo_u8, quality=100, effort=6, model=seeing_model)
-    assert len(looked) == 1  # everything is sent whatever it looks like
-    assert usual != more
-    assert len(more) <= 900
+    assert looked == [4]  # everything is sent whatever it looks like
     plain = codec_for_model(None, 1).bundle.folder  # readers need no eye
+    more = files[1000, 6]
     assert wisp.decompress(more, model=plain).tobytes() == wisp.decompress(more, model=seeing_model).tobytes()
 
 
 def test_what_is_seen_decides(seeing_model: Path, photo_u8: NDArray[np.uint8]) -> None:
     codec = codec_for_model(seeing_model, 1)
-    given = (codec.bundle, codec.entropy_model, codec.settings, to_picture(photo_u8), 0, 1000, None)
-    found, looked = propose(*given), propose(*given, look=True)
+    given = (codec.bundle, codec.entropy_model, codec.settings, to_picture(photo_u8), 0, None, None)
+    found, looked = propose(*given), propose(*given, look=Look(5, None))
     assert not np.allclose(found.demand.distortions, looked.demand.distortions)
-    np.testing.assert_array_equal(found.measured, looked.measured)
+    np.testing.assert_array_equal(found.measured, looked.measured)  # the same depths
 
 
 def test_a_wrong_network_is_named(seeing_model: Path, photo_u8: NDArray[np.uint8]) -> None:
@@ -224,12 +271,33 @@ def test_a_wrong_network_is_named(seeing_model: Path, photo_u8: NDArray[np.uint8
     write_config(seeing_model, json.loads((seeing_model / CONFIG_NAME).read_text(encoding="utf-8")))
     with pytest.raises(ModelMismatch, match=DISTANCE_NAME):
         wisp.compress(photo_u8, size=900, effort=6, model=seeing_model)
-    seeing_model = seeing_model.rename(seeing_model.with_name("another"))
-    (seeing_model / DISTANCE_NAME).write_bytes(distance_onnx(distance_network(), 16).SerializeToString())
-    write_config(seeing_model, json.loads((seeing_model / CONFIG_NAME).read_text(encoding="utf-8")))
-    with pytest.raises(ModelMismatch, match="expected distances"):
-        wisp.compress(photo_u8, size=900, effort=6, model=seeing_model)
-    assert wisp.compress(photo_u8, size=900, effort=5, model=seeing_model)
+    wisp.compress(photo_u8, size=900, effort=4, model=seeing_model)
+
+
+def test_features_of_another_form_are_named(
+    seeing_model: Path, photo_u8: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = Bundle(seeing_model, 1)
+    right = Network.run
+
+    def changed(how: Callable[[NDArray[np.float32]], NDArray[Any]]) -> None:
+        def run(self: Network, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+            return {name: how(value) for name, value in right(self, inputs).items()}
+
+        monkeypatch.setattr(Network, "run", run)
+
+    picture = pad_to_multiple(photo_u8, 32)
+    for how in (
+        lambda value: value.astype(np.float64),
+        lambda value: value[0],
+        lambda value: value[..., 1:],
+        lambda value: value[:, :, 1:],
+        lambda value: value * np.float32(np.nan),
+        lambda value: value[..., :1],
+    ):
+        changed(how)
+        with pytest.raises(ModelMismatch, match="expected finite features"):
+            how_far(bundle, picture, picture)
 
 
 # ---- training on a bundle ----

@@ -16,8 +16,9 @@ from wisp.codecs import ENTRIES, Roi, TokenPyramidCodec, any_codec_for_file, any
 from wisp.codecs import latent_options as latents
 from wisp.codecs.by_hand import compress_by_hand, greys_of_depths, make_granularity, refuse_company
 from wisp.codecs.generation import check_generation, generate, make_generation
+from wisp.codecs.looking import USUAL_EFFORT
 from wisp.codecs.packet_reading import repair_regions
-from wisp.codecs.refinement import SHARES, USUAL_EFFORT, check_effort
+from wisp.codecs.refinement import SHARES, check_effort
 from wisp.codecs.shown import exif_of, picture_of
 from wisp.container import MAX_PIXELS, Chunk, ChunkType, read_header, unpack_file, unwrap_text, wrap_text
 from wisp.errors import UsageError
@@ -74,8 +75,7 @@ def compress(
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
-        effort: 0..9; from 6 on every depth is looked at, if the model has the networks for it, and from 7 on
-            tokens are refined; 0 to 5 are alike. Models without tokens have none above 6, and of a quality few rates.
+        effort: 0..9; 0 to 4 look at nothing beforehand, 6 looks longer, 7 on at every depth and refines tokens too.
         threads: for the networks; default WISP_THREADS or all processors, at most 8.
 
     Returns:

@@ -1,6 +1,6 @@
 """What each further group would gain in each region, measured on the picture itself.
 
-The picture is decoded at one or a few uniform depths (probes). Between two probes the pixel distortion is taken
+The picture is decoded at one or a few depths of each region (probes). Between two probes the pixel distortion is taken
 to fall as the latent's own quantization error falls, which the analysis network reports for every group; outside
 them, to be in proportion to it, so that one probe already says how much a unit of it matters in each region.
 
@@ -12,7 +12,8 @@ own variance, the weight is (s2 + FLOOR) ** -masking.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,8 @@ def _blocks(plane: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 
 def distortion_curve(
-    probes: Mapping[int, NDArray[np.float64]],
+    depths: NDArray[np.integer[Any]],
+    measured: NDArray[np.float64],
     errors: Sequence[NDArray[np.float32]],
     level_gains: Sequence[float],
     side: int = REGION,
@@ -73,7 +75,8 @@ def distortion_curve(
     """Distortion of each region at every depth.
 
     Args:
-        probes: measured distortion (rows, cols) at some depths, at least one.
+        depths: (K, rows, cols) or (K, 1, 1) depths of the probes, never falling from one to the next.
+        measured: (K, rows, cols), what was found there.
         errors: for each level (G + 1, rows, cols), the latent's squared error after 0..G groups.
         level_gains: pixel distortion per unit of latent error of each level, on average over training
             pictures; used only outside the range of the probes.
@@ -84,17 +87,16 @@ def distortion_curve(
         regions buy nothing more.
     """
     latent = np.maximum(_latent_curve(errors, level_gains), CALM)
-    depths = sorted(probes)
-    curve = np.empty_like(latent)
-    first, last = depths[0], depths[-1]
-    curve[: first + 1] = latent[: first + 1] * (probes[first] / latent[first])
-    curve[last:] = latent[last:] * (probes[last] / latent[last])
-    for low, high in itertools.pairwise(depths):
-        top = probes[low]
-        bottom = np.minimum(probes[high], top)
-        span = latent[low] - latent[high]
-        share = (latent[low : high + 1] - latent[high]) / np.maximum(span, CALM_DETAIL * (latent[0] + 1))
-        curve[low : high + 1] = bottom + (top - bottom) * np.clip(share, 0, 1)
+    depths = np.broadcast_to(depths, measured.shape).astype(np.intp)
+    there = np.take_along_axis(latent, depths, 0)
+    number = np.arange(len(latent))[:, None, None]
+    curve = latent * np.where(number < depths[-1], measured[0] / there[0], measured[-1] / there[-1])
+    for low, high in itertools.pairwise(range(len(depths))):
+        top = measured[low]
+        bottom = np.minimum(measured[high], top)
+        share = (latent - there[high]) / np.maximum(there[low] - there[high], CALM_DETAIL * (latent[0] + 1))
+        between = (number >= depths[low]) & (number <= depths[high])
+        curve = np.where(between, bottom + (top - bottom) * np.clip(share, 0, 1), curve)
     result: NDArray[np.float64] = np.maximum(np.minimum.accumulate(curve, 0), side**2 * INVISIBLE)
     return result
 

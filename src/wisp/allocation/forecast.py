@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 SHARE = 0.8  # of the forecast in what the allocation follows; the rest is squared error
 STEEPEST = 80.0  # of what exp is asked for: single precision ends at 88, where SiLU has long been 0
 SEEN = 0.85  # of a mean of what was seen and foreseen
+STEEPER = 8.0  # times as much as was foreseen may a curve through what was seen fall, or as little
+OUTSIDE = 0.3  # exponent of that factor where nothing was seen on the other side
+LEVEL = 1e-6  # a fall that means nothing, so that it may divide
 CHUNK = 1 << 14  # regions that are looked at together: bounds memory for large pictures
 
 
@@ -71,12 +74,29 @@ class Forecast:
         return x
 
 
-def with_sight(foreseen: NDArray[np.float64], seen: NDArray[np.float32]) -> NDArray[np.float64]:
-    """A mean of what was foreseen (N + 1, rows, cols) and seen (N, rows, cols) at depths 1..N; never rising with depth.
+def with_sight(
+    foreseen: NDArray[np.float64], depths: NDArray[np.uint8], seen: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """A mean of what was foreseen and of a curve through what was seen, (N + 1, rows, cols); never rising with depth.
 
-    Their mistakes have little to do with each other, so a mean of both is nearer than what was seen alone.
+    Their mistakes have little to do with each other, so a mean of both is nearer than what was seen alone. Between two
+    depths at which a region was seen the curve falls as was foreseen, outside them less differently from that.
+
+    Args:
+        foreseen: (N + 1, rows, cols).
+        depths: (K, rows, cols) from 1 on, never falling from one map to the next; two at least.
+        seen: (K, rows, cols), distances there.
     """
-    curve = np.concatenate([seen[:1], seen]).astype(np.float64)
+    depths = depths.astype(np.intp)
+    there = np.take_along_axis(foreseen, depths, 0)
+    steeper = (seen[:-1] - seen[1:]) / np.maximum(there[:-1] - there[1:], LEVEL)
+    steeper = np.clip(steeper, 1 / STEEPER, STEEPER)
+    number = np.arange(len(foreseen))[:, None, None]
+    curve = seen[0] + (foreseen - there[0]) * steeper[0] ** OUTSIDE
+    for at, slope in enumerate(steeper, 1):
+        curve = np.where(number > depths[at - 1], seen[at] + (foreseen - there[at]) * slope, curve)
+    beyond = seen[-1] + (foreseen - there[-1]) * steeper[-1] ** OUTSIDE
+    curve = np.where(number > depths[-1], beyond, curve)
     falling: NDArray[np.float64] = np.minimum.accumulate(SEEN * curve + (1 - SEEN) * foreseen, 0)
     return falling
 

@@ -21,7 +21,7 @@ from wisp.cli.options import ForceOption, ModelOption, QuietOption, ThreadsOptio
 from wisp.cli.sequences import compress_frames, makes_sequence, refuse_for_frames
 from wisp.codecs.by_hand import make_granularity, refuse_company
 from wisp.codecs.latent_options import note_on_domain, refuse_company_of_channels
-from wisp.codecs.refinement import USUAL_EFFORT
+from wisp.codecs.looking import USUAL_EFFORT
 from wisp.errors import UsageError
 from wisp.imaging import Picture
 from wisp.rate import UNITS, make_target
@@ -110,7 +110,7 @@ def compress_command(
             min=0,
             max=9,
             metavar="0..9",
-            help="6: look at every depth first; 7 to 9: refine tokens against the decoder too; 0 to 5 are alike.",
+            help="0 to 4: look at nothing beforehand; 6: look longer; 7 to 9: at every depth, and refine tokens too.",
         ),
     ] = USUAL_EFFORT,
     fps: Annotated[

@@ -1,4 +1,4 @@
-"""A picture decoded at one or two uniform depths, to see what its errors look like in pixels."""
+"""A picture decoded at a few depths, to find what its errors look like in pixels."""
 
 from __future__ import annotations
 

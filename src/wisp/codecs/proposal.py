@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.allocation.benefit import INVISIBLE, distortion_curve, region_weights
+from wisp.allocation.benefit import INVISIBLE, distortion_curve, latent_distortions, region_weights
 from wisp.allocation.forecast import Forecast, blend, with_sight
 from wisp.allocation.lagrange import Demand
 from wisp.allocation.levels import level_curve
 from wisp.allocation.roi import roi_weights
+from wisp.codecs.looking import EVERY_DEPTH_EFFORT, Look, depths_around, looks, uniform_depths
 from wisp.codecs.probes import probe, probe_depths
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import Analysed, analyse
@@ -20,6 +21,8 @@ from wisp.codecs.taming import changed_regions, tame
 from wisp.errors import ModelMismatch
 from wisp.imaging import Picture, downscale_u8
 from wisp.runtime import FORECAST_NAME, Bundle
+
+Curve = NDArray[np.float64]  # (N + 1, rows, cols): of each region at every depth
 
 QUALITY_LMBDA_AT_50 = 60.0  # weighted squared error per bit; about 0.1 bpp on ordinary photographs
 QUALITY_DECADE = 30.0  # quality steps that change the price of a bit tenfold
@@ -85,42 +88,65 @@ def propose(
     exponent: int,
     payload_bytes: int | None,
     roi: Roi | None,
-    look: bool = False,
+    look: Look | None = None,
 ) -> Proposal:
     """Analyse a picture at a working scale, and find what each group gains and costs in each region.
 
     What it gains is weighted squared error, measured, and what it looks like, foreseen if the model can. With `look`
-    that is seen at every depth and not only foreseen, if the model has a network for it; it takes seconds.
+    that is seen at some depths and not only foreseen, if the model has a network for it.
     """
     pixels = downscale_u8(picture.pixels_u8, exponent)
     analysed = analyse(bundle, pixels)
     shape = analysed.tokens.shape
-    depths = probe_depths(shape, payload_bytes)
+    side, depths = shape.strides[0], probe_depths(shape, payload_bytes)
     as_it_is = analysed
     if not shape.routed:
         analysed = tame(bundle, pixels, analysed, depths[-1])
-    side = shape.strides[0]
-    probes = {}
-    for depth in depths:
-        grain = np.full((shape.rows, shape.columns), depth, np.uint8)
-        probes[depth] = probe(bundle, pixels, replace(analysed.tokens, grain_map=grain))
-    if shape.routed:
-        curve = level_curve(probes, side)
-    else:
-        curve = distortion_curve(probes, analysed.errors, settings.level_gains, side)
-    measured = distortions = curve * region_weights(pixels, settings.masking, side)
-    if bundle.has_forecast:
-        foreseen = _forecast(bundle, shape.num_depths).distances(analysed.errors)
-        if look and bundle.can_look:
-            foreseen = with_sight(foreseen, see(bundle, pixels, analysed.tokens))
-        distortions = blend(measured, foreseen, curve <= side**2 * INVISIBLE)
-        if analysed is not as_it_is:  # photographs know nothing of such colours
-            distortions = np.where(changed_regions(as_it_is, analysed), measured, distortions)
+    weights = region_weights(pixels, settings.masking, side)
+    mask = np.ones(())
     if roi is not None:
-        weights = roi_weights(roi.mask_u8, picture.height, picture.width, side << exponent, roi.strength)
-        measured, distortions = measured * weights, distortions * weights
-    demand = Demand(distortions, model.token_bits(analysed.tokens), model.grain_bits)
-    return Proposal(exponent, analysed, demand, measured)
+        mask = roi_weights(roi.mask_u8, picture.height, picture.width, side << exponent, roi.strength)
+    bits = model.token_bits(analysed.tokens)
+
+    def proposed(curve: Curve, foreseen: Curve | None) -> Proposal:
+        measured = distortions = curve * weights
+        if foreseen is not None:
+            distortions = blend(measured, foreseen, curve <= side**2 * INVISIBLE)
+            if analysed is not as_it_is:  # photographs know nothing of such colours
+                distortions = np.where(changed_regions(as_it_is, analysed), measured, distortions)
+        return Proposal(
+            exponent, analysed, Demand(distortions * mask, bits, model.grain_bits), measured * mask
+        )
+
+    foreseen = _forecast(bundle, shape.num_depths).distances(analysed.errors) if bundle.has_forecast else None
+    if look is None or foreseen is None or not bundle.can_look or not looks(look.effort, depths):
+        return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
+    if look.effort >= EVERY_DEPTH_EFFORT:
+        where = uniform_depths(tuple(range(1, shape.num_depths + 1)), shape.rows, shape.columns)
+    elif look.expected is None or analysed is not as_it_is:  # one depth says nothing of the next there
+        where = uniform_depths(depths, shape.rows, shape.columns)
+    else:
+        unseen = latent_distortions(analysed.errors, settings.level_gains, side)
+        where = depths_around(look.expected(proposed(unseen, foreseen).demand), shape.num_depths, look.effort)
+    sight = see(bundle, pixels, analysed.tokens, where)
+    curve = distortion_curve(where, sight.squares, analysed.errors, settings.level_gains, side)
+    return proposed(curve, with_sight(foreseen, where, sight.distances))
+
+
+def _probed(
+    bundle: Bundle,
+    settings: AllocationSettings,
+    pixels: NDArray[np.uint8],
+    analysed: Analysed,
+    depths: tuple[int, ...],
+) -> Curve:
+    """Squared errors at every depth, from those at the uniform depths `depths`."""
+    shape = analysed.tokens.shape
+    grains = uniform_depths(depths, shape.rows, shape.columns)
+    found = [probe(bundle, pixels, replace(analysed.tokens, grain_map=grain)) for grain in grains]
+    if shape.routed:
+        return level_curve(dict(zip(depths, found, strict=True)), shape.strides[0])
+    return distortion_curve(grains, np.stack(found), analysed.errors, settings.level_gains, shape.strides[0])
 
 
 def _forecast(bundle: Bundle, num_depths: int) -> Forecast:

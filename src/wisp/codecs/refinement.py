@@ -28,7 +28,7 @@ from wisp.tokens.pyramid import TokenPyramid
 if TYPE_CHECKING:
     from wisp.codecs.token_pyramid import TokenPyramidCodec
 
-USUAL_EFFORT, MOST_EFFORT = 5, 9
+MOST_EFFORT = 9
 SHARES = {
     7: (0.5,),
     8: (0.5, 0.5, 0.35),

@@ -1,45 +1,74 @@
-"""How far decoded regions look from the original, depth by depth.
+"""How far decoded regions look from the original, at some depths of each.
 
 Squared errors do not say it, and networks of features are other people's and large. A model may have a small network
-of its own that has learned from them (train/distance_loop.py). A writer with time, from `--effort 6` on, decodes the
-picture at every depth and looks.
+of its own that has learned from them (train/distance_loop.py). A writer decodes the picture at a few depths around
+those that it will come to, and looks; with time, at more of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.codecs.pyramid_networks import PROBE_HALO, synthesise_tiles
+from wisp.allocation.benefit import region_distortions
+from wisp.codecs.pyramid_networks import PROBE_HALO, WHOLE, rescale, synthesise_tiles
 from wisp.errors import ModelMismatch
 from wisp.imaging import pad_to_multiple
 from wisp.runtime import Bundle, Network
 from wisp.tokens.pyramid import TokenPyramid
 
-EVERY_DEPTH_EFFORT = 6  # from here on
 AT_ONCE = 1 << 19  # pixels that the network sees at once: bounds memory
+FEW_RUNS = 3  # not worth loading networks that keep their memory
+Maps = Sequence[NDArray[np.float32]]
 
 
-def see(bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid) -> NDArray[np.float32]:
-    """(N, rows, cols): how far each region looks from the original (H, W, 3) at depths 1..N; 0 for equal.
+@dataclass(frozen=True)
+class Sight:
+    """What a picture looks like at some depths of each region.
+
+    Attributes:
+        depths: (K, rows, cols) uint8 from 1 on; never falling from one map to the next.
+        squares: (K, rows, cols) squared errors of each region.
+        distances: (K, rows, cols) float32, how far it looks from the original; 0 for equal.
+    """
+
+    depths: NDArray[np.uint8]
+    squares: NDArray[np.float64]
+    distances: NDArray[np.float32]
+
+
+def see(bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths: NDArray[np.uint8]) -> Sight:
+    """The picture (H, W, 3) beside what is shown of it with each of the grain maps (K, rows, cols).
 
     Raises:
-        ModelMismatch: the bundle's network gives something else than distances.
+        ModelMismatch: the bundle's network gives something else than features.
     """
-    shape = tokens.shape
-    stride = shape.strides[0]
-    found = np.empty((shape.num_depths, shape.rows, shape.columns), np.float32)
-    times = shape.num_depths
-    with bundle.distance.repeated(times) as network, bundle.synthesis.repeated(times) as synthesis:
-        for depth, seen in enumerate(found, 1):
-            sent = replace(tokens, grain_map=np.full_like(tokens.grain_map, depth))
-            for rows, columns, decoded in synthesise_tiles(bundle, sent, PROBE_HALO, synthesis):
-                original = pad_to_multiple(pixels[rows, columns], stride)
-                place = tuple(slice(span.start // stride, span.stop // stride) for span in (rows, columns))
-                seen[place] = _distances(network, original, decoded, stride)
-    return found
+    side = tokens.shape.strides[0]
+    distances = np.empty(depths.shape, np.float32)
+    squares = np.empty(depths.shape)
+    with ExitStack() as kept:
+        runs = len(depths) * (1 + depths[0].size * side**2 // WHOLE)
+        network, synthesis = (
+            kept.enter_context(each.repeated(runs if runs > FEW_RUNS else 1))
+            for each in (bundle.distance, bundle.synthesis)
+        )
+        shown = [
+            synthesise_tiles(bundle, replace(tokens, grain_map=grain), PROBE_HALO, synthesis)
+            for grain in depths
+        ]
+        for tiles in zip(*shown, strict=True):
+            rows, columns, _ = tiles[0]
+            original = pad_to_multiple(pixels[rows, columns], side)
+            down, across = rescale(rows, side), rescale(columns, side)
+            decoded = [tile[2] for tile in tiles]
+            for number, each in enumerate(decoded):
+                squares[number, down, across] = region_distortions(original, each, side)
+            distances[:, down, across] = _distances(network, original, decoded, side)
+    return Sight(depths, squares, distances)
 
 
 def how_far(bundle: Bundle, original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -48,29 +77,45 @@ def how_far(bundle: Bundle, original: NDArray[np.uint8], decoded: NDArray[np.uin
     Raises:
         ModelMismatch: as `see`.
     """
-    return _distances(bundle.distance, original, decoded, bundle.config.strides[0])
+    found: NDArray[np.float32] = _distances(bundle.distance, original, [decoded], bundle.config.strides[0])[0]
+    return found
 
 
 def _distances(
-    network: Network, original: NDArray[np.uint8], decoded: NDArray[np.uint8], stride: int
+    network: Network, original: NDArray[np.uint8], decoded: Sequence[NDArray[np.uint8]], side: int
 ) -> NDArray[np.float32]:
-    """As `how_far`; in bands of AT_ONCE pixels, whose seams the network sees as edges of the picture."""
+    """(K, rows, cols), of K decoded pictures; in bands of AT_ONCE pixels, whose seams the network sees as edges."""
     height, width = original.shape[:2]
-    step = max(1, AT_ONCE // (width * stride)) * stride
+    step = max(1, AT_ONCE // (width * side)) * side
     bands = []
     for top in range(0, height, step):
         band = slice(top, min(top + step, height))
-        out = network.run({"original": original[None, band], "decoded": decoded[None, band]})
-        distances = out.get("distances")
-        shape = (1, (band.stop - band.start) // stride, width // stride)
-        if distances is None or distances.dtype != np.float32 or distances.shape != shape:
-            found = {name: f"{value.dtype} {value.shape}" for name, value in out.items()}
+        wanted = _features(network, original[band], side)
+        bands.append(np.stack([_apart(wanted, _features(network, each[band], side)) for each in decoded]))
+    return np.concatenate(bands, 1)
+
+
+def _features(network: Network, picture: NDArray[np.uint8], side: int) -> Maps:
+    """What the network sees of a picture (H, W, 3): maps (C, rows, n, cols, n), n positions across a region."""
+    rows, columns = (length // side for length in picture.shape[:2])
+    maps = []
+    for value in network.run({"picture": picture[None]}).values():
+        across = value.shape[-1] // columns
+        shape = (1, value.shape[1] if value.ndim == 4 else 0, rows * across, columns * across)
+        if value.dtype != np.float32 or not across or value.shape != shape or not np.isfinite(value).all():
             raise ModelMismatch(
-                f"expected distances float32 {shape} from {network.path}, found {found}; reinstall the model"
+                f"expected finite features float32 of {rows} by {columns} regions from {network.path}, found "
+                f"{value.dtype} {value.shape}; reinstall the model"
             )
-        if not (np.isfinite(distances) & (distances >= 0)).all():
-            raise ModelMismatch(
-                f"expected distances from 0 on from {network.path}, found others; reinstall the model"
-            )
-        bands.append(distances[0])
-    return np.concatenate(bands)
+        maps.append(value.reshape(-1, rows, across, columns, across))
+    return maps
+
+
+def _apart(wanted: Maps, found: Maps) -> NDArray[np.float32]:
+    """(rows, cols): squared differences, summed over channels and averaged over each region, of all maps together."""
+    total = np.zeros(wanted[0].shape[1:4:2], np.float32)
+    for u, v in zip(wanted, found, strict=True):
+        difference = u - v
+        difference *= difference
+        total += difference.sum(0).mean((1, 3))
+    return total

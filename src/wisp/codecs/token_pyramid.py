@@ -20,13 +20,13 @@ from wisp.codecs.bundle_entropy import BundleEntropy
 from wisp.codecs.detail import add_detail
 from wisp.codecs.detail_budget import spend_on_detail
 from wisp.codecs.huffman_entropy import HuffmanEntropyModel
+from wisp.codecs.looking import USUAL_EFFORT, look_of
 from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.prior_budget import calibrated, fit_budget, with_savings
 from wisp.codecs.proposal import AllocationSettings, Proposal, Roi, lmbda_of_quality, propose
 from wisp.codecs.pyramid_entropy import Payload
 from wisp.codecs.pyramid_networks import pyramid_shape, synthesise
-from wisp.codecs.refinement import USUAL_EFFORT, refine
-from wisp.codecs.seeing import EVERY_DEPTH_EFFORT
+from wisp.codecs.refinement import refine
 from wisp.codecs.uniform_file import check_keep, uniform_file
 from wisp.container import (
     HUFFMAN_VERSION,
@@ -103,7 +103,7 @@ class TokenPyramidCodec(BundleEntropy):
                 data = uniform_file(self, picture, exponent, kept, target, payload_bytes, write)
             else:
                 args = (self.bundle, self.entropy_model, self.settings, picture, exponent, payload_bytes, roi)
-                proposal = propose(*args, look=effort >= EVERY_DEPTH_EFFORT and target.quality != 100)
+                proposal = propose(*args, look_of(self, effort, target, payload_bytes))
                 code = partial(self._code, target=target, overhead=overhead, header=header, chunks=chunks)
                 data = code(proposal, budget)
                 proposal, data = refine(self, picture, proposal, data, budget, effort, code)

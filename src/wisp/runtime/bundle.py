@@ -191,7 +191,7 @@ class Bundle:
 
     @cached_property
     def distance(self) -> Network:
-        """Two pictures to how far they look from each other, region by region.
+        """A picture to what a small network sees in it; what differs is how far two pictures look from each other.
 
         Raises:
             ModelMismatch: the bundle has none.

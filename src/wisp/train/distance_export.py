@@ -75,7 +75,7 @@ def train_distance(
     for crop, shown in zip(samples.crops_u8, decoded, strict=True):
         shown[:] = decode_every_depth(bundle, crop)
     found = train_distance_network(samples, decoded, minutes, max_steps=max_steps, note=note)
-    graph = distance_onnx(found.network, bundle.config.strides[0]).SerializeToString()
+    graph = distance_onnx(found.network).SerializeToString()
     write_bytes_atomic(folder / DISTANCE_NAME, graph)
     write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
     return DistanceReport(found.explained, len(graph))

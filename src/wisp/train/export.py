@@ -211,7 +211,10 @@ def _fit_allocation(
         model = PyramidEntropyModel(tables, config.contexts, config.groups, config.strides)
         proposals = []
         for (pixels, analysed), found in zip(analyses, probes, strict=True):
-            curve = distortion_curve(found, analysed.errors, gains, config.strides[0])
+            depths, measured = np.array(list(found)), np.stack(list(found.values()))
+            curve = distortion_curve(
+                depths[:, None, None], measured, analysed.errors, gains, config.strides[0]
+            )
             curve = curve * region_weights(pixels, MASKING, config.strides[0])
             proposals.append(
                 Proposal(
