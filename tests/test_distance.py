@@ -100,8 +100,8 @@ def test_between_looks_the_curve_falls_as_foreseen() -> None:
 def test_where_the_usual_effort_looks() -> None:
     expected = np.array([[1, 6, 12]], np.uint8)
     assert depths_around(expected, 12, 5).tolist() == [[[1, 5, 11]], [[3, 8, 12]]]
-    assert depths_around(expected, 12, 6)[:, 0, 0].tolist() == [1, 1, 1, 2, 3]
-    assert len(depths_around(np.ones((2, 2), np.uint8), 12, 6)) == 3  # none twice
+    assert depths_around(expected, 12, 6)[:, 0, 0].tolist() == [1, 1, 1, 1, 2, 3, 4]
+    assert len(depths_around(np.ones((2, 2), np.uint8), 12, 6)) == 4  # none twice
     assert not looks(5, (4,))
     assert looks(5, (4, 8))
     assert looks(6, (4,))
@@ -245,7 +245,7 @@ def test_effort_looks_at_more(
         for effort in (4, 5, 6, 7):
             files[size, effort] = wisp.compress(photo_u8, size=size, effort=effort, model=seeing_model)
             assert len(files[size, effort]) <= size
-    assert looked == [5, 12, 2, 5, 12]
+    assert looked == [7, 12, 2, 7, 12]
     assert files[300, 4] == files[300, 5]  # too few bytes for two probes
     assert len({files[1000, effort] for effort in (4, 5, 6, 7)}) == 4
     looked.clear()

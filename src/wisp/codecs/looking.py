@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 USUAL_EFFORT = 5
 AROUND = {
     USUAL_EFFORT: (-1, 2),
-    6: (-2, -1, 0, 1, 2),
-}  # depths that are looked at, from the expected one on, by effort
+    6: (-3, -2, -1, 0, 1, 2, 3),
+}  # depths that are looked at, from the expected one
 EVERY_DEPTH_EFFORT = 7  # from here on
 
 
