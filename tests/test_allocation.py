@@ -108,7 +108,9 @@ def test_invisible_errors_are_level() -> None:
     errors = [np.ones((3, 1, 1), np.float32) * [[[4]], [[2]], [[1]]]]
     visible = 32**2 * INVISIBLE
     measured = np.array([visible * 2, visible / 9])[:, None, None]
-    curve = distortion_curve(np.array([1, 2])[:, None, None], measured, errors, (1.0,))
+    curve = distortion_curve(
+        np.array([1, 2])[:, None, None] + np.zeros((1, 1), int), measured, errors, (1.0,)
+    )
     assert curve[2, 0, 0] == visible
 
 

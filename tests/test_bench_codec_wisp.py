@@ -9,7 +9,7 @@ from PIL import Image
 
 import wisp
 from wisp.bench.codec import Encoded, Unreachable
-from wisp.bench.codec_wisp import WispCodec, probe_picture
+from wisp.bench.codec_wisp import PROBE_QUALITY, PROBE_SIZE, WispCodec, probe_picture
 from wisp.bench.pictures import picture_hash
 from wisp.errors import BudgetError
 
@@ -86,3 +86,9 @@ def test_the_probe_never_changes() -> None:
     probe = probe_picture()
     assert (probe.mode, probe.size) == ("RGB", (96, 64))
     assert picture_hash(probe) == "8089c9e83615"
+
+
+def test_the_probe_shows_where_bits_go() -> None:
+    """Or rows of another allocation would be taken for this one's."""
+    for dial in ({"size": PROBE_SIZE}, {"quality": PROBE_QUALITY}):
+        assert wisp.compress(probe_picture(), effort=4, **dial) != wisp.compress(probe_picture(), **dial)

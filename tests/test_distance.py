@@ -1,4 +1,4 @@
-"""Looking at every depth: the network of distances, its graph, its training, and what the writer does with it."""
+"""Looking at what is decoded: the network of distances, its graph, its training, and what the writer does with it."""
 
 from __future__ import annotations
 
@@ -95,6 +95,23 @@ def test_between_looks_the_curve_falls_as_foreseen() -> None:
     for column, curve in enumerate(wanted):
         mean = SEEN * np.array(curve) + (1 - SEEN) * foreseen[:, 0, column]
         np.testing.assert_allclose(found[:, 0, column], mean, rtol=1e-6)
+
+
+def test_one_look_moves_the_curve() -> None:
+    foreseen = np.array([4.0, 4.0, 3.0, 1.0])[:, None, None]
+    found = with_sight(foreseen, uniform_depths((2,), 1, 1), np.full((1, 1, 1), 5, np.float32))
+    np.testing.assert_allclose(found[:, 0, 0], SEEN * np.array([6, 6, 5, 3]) + (1 - SEEN) * foreseen[:, 0, 0])
+
+
+def test_what_was_seen_is_met_in_spite_of_everything() -> None:
+    """Rises, falls of a hundred times as much as was foreseen, and depths twice: the last look at depth 1 counts."""
+    foreseen = np.array([5.0, 5.0, 4.0, 3.9, 3.0])[:, None, None]
+    depths = np.array([1, 1, 2, 3, 4, 4], np.uint8)[:, None, None]
+    seen = np.array([9.0, 8.0, 60.0, 2.0, 1.0, 0.5], np.float32)[:, None, None]
+    found = with_sight(foreseen, depths, seen)[:, 0, 0]
+    wanted = SEEN * np.array([8, 8, 8, 2, 1]) + (1 - SEEN) * foreseen[:, 0, 0]
+    np.testing.assert_allclose(found[[0, 1, 3, 4]], wanted[[0, 1, 3, 4]])
+    assert (np.diff(found) <= 0).all()
 
 
 def test_where_the_usual_effort_looks() -> None:
@@ -258,12 +275,21 @@ def test_effort_looks_at_more(
     assert wisp.decompress(more, model=plain).tobytes() == wisp.decompress(more, model=seeing_model).tobytes()
 
 
-def test_what_is_seen_decides(seeing_model: Path, photo_u8: NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("effort", [5, 6, 7])
+def test_what_is_seen_decides(effort: int, seeing_model: Path, photo_u8: NDArray[np.uint8]) -> None:
     codec = codec_for_model(seeing_model, 1)
     given = (codec.bundle, codec.entropy_model, codec.settings, to_picture(photo_u8), 0, None, None)
-    found, looked = propose(*given), propose(*given, look=Look(5, None))
+    found, looked = propose(*given), propose(*given, look=Look(effort, None))
     assert not np.allclose(found.demand.distortions, looked.demand.distortions)
-    np.testing.assert_array_equal(found.measured, looked.measured)  # the same depths
+    np.testing.assert_array_equal(found.measured, looked.measured)  # so a quality spends the same
+
+
+def test_vivid_colours_are_looked_at_too(seeing_model: Path) -> None:
+    wall = np.zeros((96, 128, 3), np.uint8)
+    wall[..., 1] = 255
+    for size in (60, 600):
+        files = [wisp.compress(wall, size=size, effort=effort, model=seeing_model) for effort in (5, 6, 7)]
+        assert all(len(each) <= size for each in files)
 
 
 def test_a_wrong_network_is_named(seeing_model: Path, photo_u8: NDArray[np.uint8]) -> None:

@@ -75,7 +75,7 @@ def distortion_curve(
     """Distortion of each region at every depth.
 
     Args:
-        depths: (K, rows, cols) or (K, 1, 1) depths of the probes, never falling from one to the next.
+        depths: (K, rows, cols) depths of the probes, never falling from one to the next.
         measured: (K, rows, cols), what was found there.
         errors: for each level (G + 1, rows, cols), the latent's squared error after 0..G groups.
         level_gains: pixel distortion per unit of latent error of each level, on average over training
@@ -87,7 +87,7 @@ def distortion_curve(
         regions buy nothing more.
     """
     latent = np.maximum(_latent_curve(errors, level_gains), CALM)
-    depths = np.broadcast_to(depths, measured.shape).astype(np.intp)
+    depths = depths.astype(np.intp)
     there = np.take_along_axis(latent, depths, 0)
     number = np.arange(len(latent))[:, None, None]
     curve = latent * np.where(number < depths[-1], measured[0] / there[0], measured[-1] / there[-1])

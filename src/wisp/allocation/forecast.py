@@ -80,23 +80,26 @@ def with_sight(
     """A mean of what was foreseen and of a curve through what was seen, (N + 1, rows, cols); never rising with depth.
 
     Their mistakes have little to do with each other, so a mean of both is nearer than what was seen alone. Between two
-    depths at which a region was seen the curve falls as was foreseen, outside them less differently from that.
+    depths at which a region was seen the curve falls as was foreseen, times what makes it meet the deeper and, within
+    bounds, the other; outside them the factor counts less.
 
     Args:
         foreseen: (N + 1, rows, cols).
-        depths: (K, rows, cols) from 1 on, never falling from one map to the next; two at least.
+        depths: (K, rows, cols) from 1 on, never falling from one map to the next.
         seen: (K, rows, cols), distances there.
     """
     depths = depths.astype(np.intp)
     there = np.take_along_axis(foreseen, depths, 0)
     steeper = (seen[:-1] - seen[1:]) / np.maximum(there[:-1] - there[1:], LEVEL)
     steeper = np.clip(steeper, 1 / STEEPER, STEEPER)
+    first, last = (steeper[0] ** OUTSIDE, steeper[-1] ** OUTSIDE) if len(steeper) else (1.0, 1.0)
     number = np.arange(len(foreseen))[:, None, None]
-    curve = seen[0] + (foreseen - there[0]) * steeper[0] ** OUTSIDE
+    curve = seen[0] + (foreseen - there[0]) * first
     for at, slope in enumerate(steeper, 1):
         curve = np.where(number > depths[at - 1], seen[at] + (foreseen - there[at]) * slope, curve)
-    beyond = seen[-1] + (foreseen - there[-1]) * steeper[-1] ** OUTSIDE
-    curve = np.where(number > depths[-1], beyond, curve)
+    curve = np.where(number > depths[-1], seen[-1] + (foreseen - there[-1]) * last, curve)
+    for at, depth in enumerate(depths[1:], 1):  # of looks that were clipped to depth 1 the last meant it most
+        curve = np.where((number <= 1) & (depth == 1), seen[at], curve)
     falling: NDArray[np.float64] = np.minimum.accumulate(SEEN * curve + (1 - SEEN) * foreseen, 0)
     return falling
 

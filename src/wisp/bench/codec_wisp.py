@@ -13,8 +13,8 @@ from PIL import Image
 from wisp.bench.codec import AbstractCodec, Encoded, Unreachable
 from wisp.errors import BudgetError
 
-PROBE_QUALITY = 50
-PROBE_SIZE = 300  # bytes; the way to a size is another than to a quality
+PROBE_QUALITY = 20  # not everything is sent, so that it shows where bits go
+PROBE_SIZE = 120  # bytes; the way to a size is another than to a quality
 
 
 def probe_picture() -> Image.Image:

@@ -20,13 +20,13 @@ def train_distance_command(
     data: DataOption,
     weights: FeaturesOption,
     crops: CropsOption = 600,
-    minutes: Annotated[float, typer.Option(min=0.01, metavar="M", help="Training, after the crops.")] = 35,
+    minutes: Annotated[float, typer.Option(min=0.01, metavar="M", help="Training, after the crops.")] = 90,
     distances: CropsCacheOption = None,
     max_steps: StepsOption = None,
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a bundle's network of distances, with which `--effort 6` and more look at every depth.
+    """Train a bundle's network of distances, with which the writer looks at what it decodes before it spends bytes.
 
     Only writers look; files are read alike with and without it.
     """

@@ -44,6 +44,11 @@ class Look:
     effort: int
     expected: Callable[[Demand], NDArray[np.uint8]] | None
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether at every depth."""
+        return self.effort >= (EVERY_DEPTH_EFFORT if self.expected is not None else USUAL_EFFORT + 1)
+
 
 def look_of(codec: TokenPyramidCodec, effort: int, target: Target, payload_bytes: int | None) -> Look | None:
     """How a writer looks that has so many bytes, None with a quality; not at all where everything is sent anyway."""

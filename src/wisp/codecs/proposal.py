@@ -12,7 +12,7 @@ from wisp.allocation.forecast import Forecast, blend, with_sight
 from wisp.allocation.lagrange import Demand
 from wisp.allocation.levels import level_curve
 from wisp.allocation.roi import roi_weights
-from wisp.codecs.looking import EVERY_DEPTH_EFFORT, Look, depths_around, looks, uniform_depths
+from wisp.codecs.looking import Look, depths_around, looks, uniform_depths
 from wisp.codecs.probes import probe, probe_depths
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import Analysed, analyse
@@ -119,9 +119,10 @@ def propose(
         )
 
     foreseen = _forecast(bundle, shape.num_depths).distances(analysed.errors) if bundle.has_forecast else None
-    if look is None or foreseen is None or not bundle.can_look or not looks(look.effort, depths):
+    can_look = bundle.can_look and not shape.routed
+    if look is None or foreseen is None or not can_look or not looks(look.effort, depths):
         return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
-    if look.effort >= EVERY_DEPTH_EFFORT:
+    if look.sees_all:
         where = uniform_depths(tuple(range(1, shape.num_depths + 1)), shape.rows, shape.columns)
     elif look.expected is None or analysed is not as_it_is:  # one depth says nothing of the next there
         where = uniform_depths(depths, shape.rows, shape.columns)
@@ -129,7 +130,9 @@ def propose(
         unseen = latent_distortions(analysed.errors, settings.level_gains, side)
         where = depths_around(look.expected(proposed(unseen, foreseen).demand), shape.num_depths, look.effort)
     sight = see(bundle, pixels, analysed.tokens, where)
-    curve = distortion_curve(where, sight.squares, analysed.errors, settings.level_gains, side)
+    # A quality's bits follow from squared errors, whatever the effort: of the usual probes alone.
+    taken = [look.expected is not None or depth in depths for depth in where[:, 0, 0]]
+    curve = distortion_curve(where[taken], sight.squares[taken], analysed.errors, settings.level_gains, side)
     return proposed(curve, with_sight(foreseen, where, sight.distances))
 
 

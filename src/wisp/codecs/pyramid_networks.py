@@ -102,29 +102,33 @@ def synthesise_tiles(
 
     `network` is a synthesis that the caller keeps for several pictures.
     """
-    shape = pyramid.shape
-    strides = shape.strides
-    tokens = pyramid.with_absences()
-    halo = SYNTHESIS_HALO if halo is None else halo
-    tiles = tiles_of(shape.rows * strides[0], shape.columns * strides[0], halo, strides[0])
+    tiles = tiles_of_pyramid(pyramid.shape, SYNTHESIS_HALO if halo is None else halo)
     kept = bundle.synthesis.repeated(len(tiles)) if network is None else nullcontext(network)
     with kept as synthesis:
         for tile in tiles:
-            feeds: dict[str, NDArray[Any]] = {
-                f"tokens_{i}": tokens[i][
-                    None, :, rescale(tile.window_rows, stride), rescale(tile.window_cols, stride)
-                ]
-                for i, stride in enumerate(strides)
-            }
-            if bundle.config.noise:
-                feeds["origin"] = np.array([tile.window_rows.start, tile.window_cols.start], np.int64)
-            out = synthesis.run(feeds)["image"][0]
-            if out.dtype != np.uint8 or out.shape[2:] != (3,):
-                raise ModelMismatch(
-                    f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}"
-                )
-            rows, columns = tile.core_in_window
-            yield tile.core_rows, tile.core_cols, out[rows, columns]
+            yield tile.core_rows, tile.core_cols, synthesise_tile(bundle, pyramid, tile, synthesis)
+
+
+def tiles_of_pyramid(shape: PyramidShape, halo: int) -> tuple[Tile, ...]:
+    """The tiles in which a pyramid is shown."""
+    side = shape.strides[0]
+    return tiles_of(shape.rows * side, shape.columns * side, halo, side)
+
+
+def synthesise_tile(bundle: Bundle, pyramid: TokenPyramid, tile: Tile, network: Network) -> NDArray[np.uint8]:
+    """Pixels (h, w, 3) uint8 of one tile's own part, by a synthesis that the caller keeps."""
+    side = pyramid.shape.strides[0]
+    window = pyramid.window(rescale(tile.window_rows, side), rescale(tile.window_cols, side))
+    feeds: dict[str, NDArray[Any]] = {
+        f"tokens_{i}": tokens[None] for i, tokens in enumerate(window.with_absences())
+    }
+    if bundle.config.noise:
+        feeds["origin"] = np.array([tile.window_rows.start, tile.window_cols.start], np.int64)
+    out = network.run(feeds)["image"][0]
+    if out.dtype != np.uint8 or out.shape[2:] != (3,):
+        raise ModelMismatch(f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}")
+    core: NDArray[np.uint8] = out[tile.core_in_window]
+    return core
 
 
 def rescale(span: slice, stride: int) -> slice:

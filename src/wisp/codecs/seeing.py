@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import region_distortions
-from wisp.codecs.pyramid_networks import PROBE_HALO, WHOLE, rescale, synthesise_tiles
+from wisp.codecs.pyramid_networks import PROBE_HALO, rescale, synthesise_tile, tiles_of_pyramid
 from wisp.errors import ModelMismatch
 from wisp.imaging import pad_to_multiple
 from wisp.runtime import Bundle, Network
@@ -28,15 +28,13 @@ Maps = Sequence[NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Sight:
-    """What a picture looks like at some depths of each region.
+    """What a picture looks like at K depths of each region.
 
     Attributes:
-        depths: (K, rows, cols) uint8 from 1 on; never falling from one map to the next.
         squares: (K, rows, cols) squared errors of each region.
         distances: (K, rows, cols) float32, how far it looks from the original; 0 for equal.
     """
 
-    depths: NDArray[np.uint8]
     squares: NDArray[np.float64]
     distances: NDArray[np.float32]
 
@@ -48,27 +46,25 @@ def see(bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths:
         ModelMismatch: the bundle's network gives something else than features.
     """
     side = tokens.shape.strides[0]
+    tiles = tiles_of_pyramid(tokens.shape, PROBE_HALO)
+    runs = len(depths) * len(tiles)
     distances = np.empty(depths.shape, np.float32)
     squares = np.empty(depths.shape)
     with ExitStack() as kept:
-        runs = len(depths) * (1 + depths[0].size * side**2 // WHOLE)
         network, synthesis = (
             kept.enter_context(each.repeated(runs if runs > FEW_RUNS else 1))
             for each in (bundle.distance, bundle.synthesis)
         )
-        shown = [
-            synthesise_tiles(bundle, replace(tokens, grain_map=grain), PROBE_HALO, synthesis)
-            for grain in depths
-        ]
-        for tiles in zip(*shown, strict=True):
-            rows, columns, _ = tiles[0]
-            original = pad_to_multiple(pixels[rows, columns], side)
-            down, across = rescale(rows, side), rescale(columns, side)
-            decoded = [tile[2] for tile in tiles]
-            for number, each in enumerate(decoded):
-                squares[number, down, across] = region_distortions(original, each, side)
-            distances[:, down, across] = _distances(network, original, decoded, side)
-    return Sight(depths, squares, distances)
+        for tile in tiles:
+            original = pad_to_multiple(pixels[tile.core_rows, tile.core_cols], side)
+            rows, columns = rescale(tile.core_rows, side), rescale(tile.core_cols, side)
+            shown = [
+                synthesise_tile(bundle, replace(tokens, grain_map=grain), tile, synthesis) for grain in depths
+            ]
+            for number, each in enumerate(shown):
+                squares[number, rows, columns] = region_distortions(original, each, side)
+            distances[:, rows, columns] = _distances(network, original, shown, side)
+    return Sight(squares, distances)
 
 
 def how_far(bundle: Bundle, original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -100,12 +96,12 @@ def _features(network: Network, picture: NDArray[np.uint8], side: int) -> Maps:
     rows, columns = (length // side for length in picture.shape[:2])
     maps = []
     for value in network.run({"picture": picture[None]}).values():
-        across = value.shape[-1] // columns
-        shape = (1, value.shape[1] if value.ndim == 4 else 0, rows * across, columns * across)
-        if value.dtype != np.float32 or not across or value.shape != shape or not np.isfinite(value).all():
+        across = value.shape[3] // columns if value.ndim == 4 else 0
+        is_whole = across and value.shape[::2] == (1, rows * across) and value.shape[3] == columns * across
+        if not is_whole or value.dtype != np.float32 or not np.isfinite(value).all():
             raise ModelMismatch(
                 f"expected finite features float32 of {rows} by {columns} regions from {network.path}, found "
-                f"{value.dtype} {value.shape}; reinstall the model"
+                f"{value.dtype} {value.shape}; reinstall the model, or train another with `wisp train-distance`"
             )
         maps.append(value.reshape(-1, rows, across, columns, across))
     return maps

@@ -20,6 +20,7 @@ from wisp.allocation.benefit import distortion_curve, region_distortions, region
 from wisp.allocation.lagrange import Demand
 from wisp.codecs.grain_coding import ROUTED
 from wisp.codecs.huffman_entropy import LENGTHS
+from wisp.codecs.looking import uniform_depths
 from wisp.codecs.proposal import Proposal
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import analyse, synthesise
@@ -211,10 +212,9 @@ def _fit_allocation(
         model = PyramidEntropyModel(tables, config.contexts, config.groups, config.strides)
         proposals = []
         for (pixels, analysed), found in zip(analyses, probes, strict=True):
-            depths, measured = np.array(list(found)), np.stack(list(found.values()))
-            curve = distortion_curve(
-                depths[:, None, None], measured, analysed.errors, gains, config.strides[0]
-            )
+            depths = uniform_depths(tuple(found), *analysed.tokens.grain_map.shape)
+            measured = np.stack(list(found.values()))
+            curve = distortion_curve(depths, measured, analysed.errors, gains, config.strides[0])
             curve = curve * region_weights(pixels, MASKING, config.strides[0])
             proposals.append(
                 Proposal(
