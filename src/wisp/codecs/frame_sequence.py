@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.codecs.frame_choice import choose_frame
+from wisp.codecs.looking import LEAST_EFFORT
 from wisp.codecs.moved_frame import FrameCodec, Past, read_frame, show_frame, write_frame
 from wisp.codecs.proposal import lmbda_of_quality
 from wisp.codecs.token_pyramid import TokenPyramidCodec
@@ -73,7 +74,13 @@ class SequenceWriter:
         return CodedFrame(Frame(data, False), self._before, float(frame.coded.mean()))
 
     def _key(self, picture: Picture) -> CodedFrame:
-        data = self.codec.compress(picture, Target(quality=self.quality))
+        target = Target(quality=self.quality)
+        if isinstance(self.codec, TokenPyramidCodec):
+            data = self.codec.compress(
+                picture, target, effort=LEAST_EFFORT
+            )  # looking gains nothing for clips
+        else:
+            data = self.codec.compress(picture, target)
         file = unpack_file(data)
         shown = _shown(self.codec, file)
         self._before, self._state, self._past, self._since_key = shown, still(shown), Past(file), 0

@@ -23,7 +23,7 @@ from wisp.rate import Target
 if TYPE_CHECKING:
     from wisp.codecs.token_pyramid import TokenPyramidCodec
 
-USUAL_EFFORT = 5
+LEAST_EFFORT, USUAL_EFFORT = 0, 5
 AROUND = {
     USUAL_EFFORT: (-1, 2),
     6: (-3, -2, -1, 0, 1, 2, 3),
