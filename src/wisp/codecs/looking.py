@@ -29,6 +29,7 @@ AROUND = {
     6: (-3, -2, -1, 0, 1, 2, 3),
 }  # depths that are looked at, from the expected one
 EVERY_DEPTH_EFFORT = 7  # from here on
+NEARLY_ALL = 0.9  # of the regions that will be sent whole: then nobody looks
 
 
 @dataclass(frozen=True)

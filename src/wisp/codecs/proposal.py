@@ -12,7 +12,7 @@ from wisp.allocation.forecast import Forecast, blend, with_sight
 from wisp.allocation.lagrange import Demand
 from wisp.allocation.levels import level_curve
 from wisp.allocation.roi import roi_weights
-from wisp.codecs.looking import Look, depths_around, looks, uniform_depths
+from wisp.codecs.looking import NEARLY_ALL, Look, depths_around, looks, uniform_depths
 from wisp.codecs.probes import probe, probe_depths
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import Analysed, analyse
@@ -128,7 +128,10 @@ def propose(
         where = uniform_depths(depths, shape.rows, shape.columns)
     else:
         unseen = latent_distortions(analysed.errors, settings.level_gains, side)
-        where = depths_around(look.expected(proposed(unseen, foreseen).demand), shape.num_depths, look.effort)
+        about = look.expected(proposed(unseen, foreseen).demand)
+        if (about == shape.num_depths).mean() >= NEARLY_ALL:  # then little is left to decide
+            return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
+        where = depths_around(about, shape.num_depths, look.effort)
     sight = see(bundle, pixels, analysed.tokens, where)
     # A quality's bits follow from squared errors, whatever the effort: of the usual probes alone.
     taken = [look.expected is not None or depth in depths for depth in where[:, 0, 0]]
