@@ -70,12 +70,12 @@ def compress(
             nearest sixteenth; default 1. The rest can be generated on decompressing.
         huffman: code tokens by the model's static Huffman code, as Control-GIC was published (control_gic only);
             default the shorter of its tables and its prior.
-        channels: of a latent grid (vae_gan), instead of a size, a bpp or a quality: how many are sent, 1..28; the size
-            follows.
+        channels: of a latent grid (vae_gan), instead of these: how many are sent, 1..28. The size follows.
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
-        effort: 0..9; 5 looks at two depths of a region first (four of a quality), 6 at seven, 7 on at all, and refines.
+        effort: 0..9; 5 looks at two depths of a region first (from some 0.07 bpp on; four of a quality), 6 at seven, 7
+            and more at all, and refines tokens, which some models do not have: they take up to 6.
         threads: for the networks; default WISP_THREADS or all processors, at most 8.
 
     Returns:
