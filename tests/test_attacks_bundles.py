@@ -72,6 +72,10 @@ BAD_CONFIGS: tuple[dict[str, Any], ...] = (
     {"allocation": {"masking": 0.5, "level_gains": [1.0], "scale_bpp": []}},
     {"allocation": {"masking": None, "level_gains": [1.0] * 3, "scale_bpp": []}},
     {"format": 2},
+    {"shared_with": "../elsewhere"},
+    {"shared_with": "other\n"},
+    {"shared_with": 7},
+    {"shared_with": None},
     {"unknown": 1},
 )
 

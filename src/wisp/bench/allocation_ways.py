@@ -12,7 +12,7 @@ from PIL import Image
 
 import wisp
 from wisp.codecs import codec_for_model
-from wisp.runtime import CONFIG_NAME, FORECAST_NAME
+from wisp.runtime import CONFIG_NAME, FORECAST_NAME, Bundle
 
 HALVINGS = 9  # of p: shares to a few regions
 Way = Callable[[Image.Image, int], bytes | None]
@@ -33,7 +33,7 @@ def ways(strengths: tuple[float, ...], model: str | None, place: Path) -> dict[s
     found: dict[str, Way] = {"benefit": lambda image, size: wisp.compress(image, size=size, **options)}
     bundle = codec_for_model(model).bundle
     if bundle.has_forecast:
-        plain = without_forecast(bundle.folder, place)
+        plain = without_forecast(bundle, place)
         found["squared_error"] = lambda image, size: wisp.compress(image, size=size, model=plain)
     found |= {f"auto_{strength:g}": auto(strength) for strength in strengths}
     found["entropy"] = lambda image, size: by_entropy(
@@ -42,12 +42,15 @@ def ways(strengths: tuple[float, ...], model: str | None, place: Path) -> dict[s
     return found
 
 
-def without_forecast(bundle: Path, place: Path) -> Path:
-    """A copy of a bundle in `place` that allocates by squared error alone."""
-    folder = place / bundle.name
-    shutil.copytree(bundle, folder, ignore=shutil.ignore_patterns(FORECAST_NAME))
-    table = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+def without_forecast(bundle: Bundle, place: Path) -> Path:
+    """A copy of a bundle in `place`, with all of its files, that allocates by squared error alone."""
+    folder = place / bundle.folder.name
+    folder.mkdir()
+    table = json.loads((bundle.folder / CONFIG_NAME).read_text(encoding="utf-8"))
     del table["files"][FORECAST_NAME]
+    table.pop("shared_with", None)
+    for name in table["files"]:
+        shutil.copy(bundle.path(name), folder / name)
     (folder / CONFIG_NAME).write_text(json.dumps(table), encoding="utf-8")
     return folder
 

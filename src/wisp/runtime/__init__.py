@@ -5,6 +5,7 @@ from wisp.runtime.bundle import (
     DISTANCE_NAME,
     FORECAST_NAME,
     PRIOR_NAME,
+    SHARED_NAME,
     Bundle,
     BundleConfig,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "DISTANCE_NAME",
     "FORECAST_NAME",
     "PRIOR_NAME",
+    "SHARED_NAME",
     "Bundle",
     "BundleConfig",
     "Network",

@@ -9,11 +9,14 @@ forecast.npz     what each depth will look like, if the model has it; for writer
 distance.onnx    how far a decoded picture looks from the original, if the model has it; for writers alone
                  (wisp.codecs.seeing)
 card.md          how it was trained, on what, and its limits
+
+Files that are equal in two bundles are stored once: `shared_with` names the folder beside, which has them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -33,6 +36,7 @@ PRIOR_NAME = "prior.npz"
 ANALYSIS_NAME = "analysis.onnx"
 FORECAST_NAME = "forecast.npz"
 DISTANCE_NAME = "distance.onnx"
+SHARED_NAME = re.compile("[a-z0-9_]+")  # of a folder beside a bundle's: nothing that leads elsewhere
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class BundleConfig:
         noise: whether the synthesis takes the origin of what it is given, for its noise.
         latent: of a codec of continuous latents, its numbers (wisp.codecs.latent_grid, latent_vector); such a model has
             no pyramid: strides, groups, contexts and allocation are empty.
+        shared_with: name of the bundle's folder, beside this one, that has the files which are listed and not here; or
+            empty. The hashes are those of this model: they hold wherever a file lies.
     """
 
     name: str
@@ -66,6 +72,7 @@ class BundleConfig:
     grain: str = "map"
     noise: bool = False
     latent: dict[str, Any] = field(default_factory=dict)
+    shared_with: str = ""
 
 
 def _parse_config(text: str, path: Path) -> BundleConfig:
@@ -96,6 +103,8 @@ def _check_config(config: BundleConfig) -> None:
     tables = (config.allocation, config.files, config.latent)
     if not all(isinstance(table, dict) for table in tables) or type(config.codec) is not str:
         raise TypeError("allocation, files or latent that are no table, or a codec that is no name")
+    if type(config.shared_with) is not str or not SHARED_NAME.fullmatch(config.shared_with or "_"):
+        raise ValueError(f"files shared with {config.shared_with!r}, which is no bundle's name")
     if not config.latent:
         _check_pyramid(config)
     elif config.strides or config.groups or config.contexts:
@@ -149,12 +158,18 @@ class Bundle:
         """
         return settle_threads(self._threads)
 
+    def path(self, name: str) -> Path:
+        """Where one of the bundle's files is, or should be: in its folder, or in the one that it shares files with."""
+        own = self.folder / name
+        shared = self.config.shared_with
+        return self.folder.parent / shared / name if shared and not own.exists() else own
+
     def verified(self, name: str) -> Path:
         """Path of one of the bundle's files, once its SHA-256 agrees."""
-        path = self.folder / name
+        path = self.path(name)
         wanted = self.config.files.get(name)
         if wanted is None or not path.is_file():
-            raise ModelMismatch(f"expected {name} in bundle {self.folder}, found none; reinstall the model")
+            raise ModelMismatch(f"expected {name} in bundle {path.parent}, found none; reinstall the model")
         import hashlib  # loads OpenSSL, which `import wisp` can do without
 
         with path.open("rb") as stream:
@@ -172,7 +187,7 @@ class Bundle:
         Raises:
             ModelMismatch: the bundle was made without it.
         """
-        if ANALYSIS_NAME not in self.config.files and not (self.folder / ANALYSIS_NAME).exists():
+        if ANALYSIS_NAME not in self.config.files and not self.path(ANALYSIS_NAME).exists():
             raise ModelMismatch(
                 f"expected a model that compresses, found {self.config.name} ({self.config.model_number}), whose "
                 f"bundle {self.folder} has no analysis network and only shows pictures; choose another with --model"
@@ -236,7 +251,7 @@ class Bundle:
 
         Those that see windows of bounded size keep their memory, which halves their time.
         """
-        return Network(self.folder / PRIOR_NAME / name, 1, graph, keep_memory=name.startswith("step_"))
+        return Network(self.path(PRIOR_NAME) / name, 1, graph, keep_memory=name.startswith("step_"))
 
     def _network(self, name: str) -> Network:
         """A file of the bundle, verified now and whenever it is read."""
@@ -252,10 +267,10 @@ class Bundle:
             return found
         except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as fault:
             raise ModelMismatch(
-                f"expected arrays in {self.folder / name}, found {fault}; reinstall the model"
+                f"expected arrays in {self.path(name)}, found {fault}; reinstall the model"
             ) from None
 
     @property
     def num_bytes(self) -> int:
-        """Size of the whole bundle on disk."""
+        """Size of the bundle's folder on disk, without what another bundle holds for it."""
         return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())

@@ -136,12 +136,14 @@ def export_bundle(run: Path, folder: Path, data: Path, options: ExportOptions | 
 
 
 def write_config(folder: Path, table: dict[str, Any]) -> None:
-    """Write config.json with the hashes of the folder's other files."""
-    table["files"] = {
+    """Write config.json with the hashes of the folder's other files, and those of what it shares as they were."""
+    own = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
         if path.name != CONFIG_NAME
     }
+    shared = table["files"] if table.get("shared_with") else {}
+    table["files"] = dict(sorted((shared | own).items()))
     (folder / CONFIG_NAME).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,0 +1,122 @@
+"""Two bundles that have files alike: each is stored once, and every model reads as before."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import wisp
+from wisp.bench.allocation_ways import without_forecast
+from wisp.errors import ModelMismatch, UsageError
+from wisp.runtime import Bundle
+from wisp.train import shared_files
+from wisp.train.export import write_config
+
+
+@pytest.fixture
+def pair(tiny_model: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Folders of an old and a new bundle that differ in the bytes of one network, in the number and in the card."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    shutil.copytree(tiny_model, old)
+    shutil.copytree(tiny_model, new)
+    with (new / "synthesis.onnx").open("ab") as stream:
+        stream.write(b"\x32\x00")  # an empty documentation string: another file, the same network
+    (new / "card.md").write_text("# new\n")
+    table = json.loads((new / "config.json").read_text())
+    write_config(new, {**table, "model_number": 200})
+    return old, new
+
+
+def test_what_is_alike_is_stored_once(pair: tuple[Path, Path], photo_u8: NDArray[np.uint8]) -> None:
+    old, new = pair
+    data = wisp.compress(photo_u8, size=600, model=old)
+    shown = np.asarray(wisp.decompress(data, model=old))
+    assert shared_files.share_files(old, new) == ("analysis.onnx", "tables.npz")
+    assert {path.name for path in old.iterdir()} == {"card.md", "config.json", "synthesis.onnx"}
+    moved = old.rename(old.with_name("moved"))  # another folder, as networks that are loaded are kept
+    assert wisp.compress(photo_u8, size=600, model=moved) == data
+    assert np.array_equal(np.asarray(wisp.decompress(data, model=moved)), shown)
+    assert Bundle(moved).num_bytes < Bundle(new).num_bytes
+
+
+def test_a_file_that_is_not_shared_is_the_old_ones(pair: tuple[Path, Path]) -> None:
+    old, new = pair
+    shared_files.share_files(old, new)
+    assert Bundle(old).path("synthesis.onnx") == old / "synthesis.onnx"
+    assert Bundle(old).path("tables.npz") == new / "tables.npz"
+
+
+def test_hashes_hold_wherever_a_file_lies(pair: tuple[Path, Path]) -> None:
+    old, new = pair
+    shared_files.share_files(old, new)
+    (new / "tables.npz").write_bytes(b"other")
+    with pytest.raises(ModelMismatch, match=f"SHA-256 .* for {new / 'tables.npz'}"):
+        _ = Bundle(old).tables
+
+
+def test_a_bundle_that_lost_its_fellow(pair: tuple[Path, Path], photo_u8: NDArray[np.uint8]) -> None:
+    old, new = pair
+    shared_files.share_files(old, new)
+    shutil.rmtree(new)
+    with pytest.raises(ModelMismatch, match=f"tables.npz in bundle {new}, found none"):
+        wisp.compress(photo_u8, size=600, model=old)
+
+
+def test_a_configuration_written_anew_keeps_what_is_shared(pair: tuple[Path, Path]) -> None:
+    old, new = pair
+    shared_files.share_files(old, new)
+    before = Bundle(old).config.files
+    (old / "forecast.npz").write_bytes(b"more")
+    write_config(old, json.loads((old / "config.json").read_text()))
+    after = Bundle(old).config.files
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {"forecast.npz"}
+
+
+def test_a_copy_elsewhere_is_whole(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    old, new = pair
+    shared_files.share_files(old, new)
+    (old / "forecast.npz").write_bytes(b"more")
+    write_config(old, json.loads((old / "config.json").read_text()))
+    (tmp_path / "place").mkdir()
+    copy = Bundle(without_forecast(Bundle(old), tmp_path / "place"))
+    assert copy.config.shared_with == ""
+    assert not copy.has_forecast
+    assert all(copy.verified(name).parent == copy.folder for name in copy.config.files)
+
+
+@pytest.mark.parametrize("name", ["Weiß", "with space", "a-b"])
+def test_folders_that_cannot_be_named(name: str, pair: tuple[Path, Path]) -> None:
+    old, new = pair
+    with pytest.raises(UsageError, match="a-z, 0-9 and _"):
+        shared_files.share_files(old, new.rename(new.with_name(name)))
+    assert (old / "tables.npz").exists()
+
+
+def test_folders_that_cannot_share(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    old, new = pair
+    for other in (old, tmp_path / "deeper" / "new"):
+        with pytest.raises(UsageError, match="two bundles in one folder"):
+            shared_files.share_files(old, other)
+    shared_files.share_files(old, new)
+    with pytest.raises(UsageError, match="all of its files"):
+        shared_files.share_files(new, old)
+    assert (new / "tables.npz").exists()
+
+
+def test_the_command(pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    shared_files.main([str(path) for path in pair])
+    assert "analysis.onnx, tables.npz" in capsys.readouterr().out
+    for wrong in (
+        [],
+        [str(pair[0])],
+        [str(pair[0]), str(pair[0])],
+        [str(pair[0].parent / "no"), str(pair[1])],
+    ):
+        with pytest.raises(SystemExit, match="expected"):
+            shared_files.main(wrong)
