@@ -27,6 +27,8 @@ def shown(picture: Image.Image, size: int) -> NDArray[np.float64]:
         ((60, 225, 60), (768, 512), 1000, 40),  # a chequer at three groups alone
         ((0, 220, 0), (768, 512), 5000, 20),  # by the forecast's wishes a third of it was a chequer
         ((0, 255, 255), (400, 300), 1000, 20),
+        ((0, 255, 255), (400, 300), 800, 5),  # not 35 off, as with tokens to the last byte
+        ((0, 0, 255), (400, 300), 1000, 8),
     ],
 )
 def test_a_saturated_wall_keeps_its_colour(

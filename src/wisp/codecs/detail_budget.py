@@ -1,4 +1,8 @@
-"""A byte budget beyond a model's tokens: what they leave goes into detail behind them."""
+"""A byte budget beyond a model's tokens: what they leave goes into detail behind them.
+
+Where they miss the colours of much of a picture (see wisp.codecs.taming), detail may be worth their bytes before they
+end.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from wisp.codecs.detail import MAX_SIDE, add_detail, write_detail
 from wisp.codecs.large_detail import LARGE
 from wisp.codecs.prior_budget import BYTES_LEFT
 from wisp.codecs.pyramid_entropy import Payload, checked_bytes
+from wisp.codecs.taming import vivid_regions
 from wisp.container import DETAIL_VERSION, PRIOR_VERSION, Chunk, WispFile, unpack_file
 from wisp.container.varint import MAX_VARINT, pack_varint
 from wisp.entropy.range_coder import RangeDecoder
@@ -28,6 +33,8 @@ LEAST_BPP = 0.02  # of a budget: below, there is no room for a frame
 LEAST_SHARE = 0.005  # of a budget that may stay unused
 # What a frame needs to say something (one that says nothing needs 0.014), and what is nearly always worth its tokens.
 FRAMES_BPP = (0.022, 0.044)
+MUCH = 0.25  # of the regions, of colours that the networks miss
+AMISS = 12.0  # grey levels that a channel's average over them is off: no photograph's is
 
 Recode = Callable[[int], bytes]
 
@@ -52,7 +59,9 @@ def spend_on_detail(
     spare = budget - len(data)
     can = codec.prior_model is not None and not codec.is_routed and not codec.is_uniform
     can = can and max(picture.width, picture.height) <= MAX_SIDE
-    if not can or 8 * budget < LEAST_BPP * pixels or spare <= max(BYTES_LEFT, LEAST_SHARE * budget):
+    if not can or 8 * budget < LEAST_BPP * pixels:
+        return data
+    if spare <= max(BYTES_LEFT, LEAST_SHARE * budget) and not _misses_colours(codec, picture, data, tokens):
         return data
     frames = [least for bpp in FRAMES_BPP if (least := int(bpp * pixels / 8)) < budget]
     if spare >= int(FRAMES_BPP[-1] * pixels / 8):
@@ -97,6 +106,19 @@ def _with_detail(
     if detail is None:
         return None
     return codec.join(payload, header, chunks, detail), shown, detail
+
+
+def _misses_colours(codec: TokenPyramidCodec, picture: Picture, data: bytes, tokens: TokenPyramid) -> bool:
+    """Whether much of the picture has colours that the networks miss, and the file does miss them."""
+    side = tokens.shape.strides[0]
+    vivid = vivid_regions(picture.pixels_u8, side)
+    if vivid.mean() < MUCH:
+        return False
+    file = unpack_file(data)
+    shown = codec.synthesise(file, _sent(codec, file, tokens))
+    where = vivid.repeat(side, 0).repeat(side, 1)[: picture.height, : picture.width]
+    off = shown[where].mean(0) - picture.pixels_u8[where].mean(0)
+    return float(np.abs(off).max()) > AMISS
 
 
 def _error(picture: Picture, shown_u8: NDArray[np.uint8]) -> float:
