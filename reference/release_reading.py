@@ -32,7 +32,13 @@ FROZEN = (
     "tables.npz",
     "prior.npz",
 )  # sequences are read with the analysis too
-WRITERS = ("allocation", "summary", "files")  # entries of config.json that decide nothing that is read
+WRITERS = (
+    "allocation",
+    "summary",
+    "files",
+    "shared_with",
+)  # entries of config.json that decide nothing that is read
+DEFAULT_NAME = "wisp_small"  # a default bundle's, before and after another takes its place
 PATCH = 16  # pixels
 PLACES = ((0, 0), (1, 2), (2, 1), (3, 3))  # of patches, down and right, in thirds
 DRAWN = {  # `--fill generate`, by name: seed, temperature, top-p, depth
@@ -51,10 +57,12 @@ def sha256(data: bytes) -> str:
 
 def frozen_parts(release: str) -> dict[str, str]:
     """Hashes of a bundle's files, and of what its configuration says of reading."""
-    folder = codec_for_model(release).bundle.folder
-    config = json.loads((folder / "config.json").read_text())
+    bundle = codec_for_model(release).bundle
+    config = json.loads((bundle.folder / "config.json").read_text()) | {"name": DEFAULT_NAME}
     read = json.dumps({key: config[key] for key in sorted(config) if key not in WRITERS})
-    return {name: sha256((folder / name).read_bytes()) for name in FROZEN} | {"config": sha256(read.encode())}
+    return {name: sha256(bundle.verified(name).read_bytes()) for name in FROZEN} | {
+        "config": sha256(read.encode())
+    }
 
 
 def tokens_hash(pyramid: TokenPyramid) -> str:

@@ -129,7 +129,8 @@ def propose(
     else:
         unseen = latent_distortions(analysed.errors, settings.level_gains, side)
         about = look.expected(proposed(unseen, foreseen).demand)
-        if (about == shape.num_depths).mean() >= NEARLY_ALL:  # then little is left to decide
+        fits = payload_bytes is not None and bits.sum() <= 8 * payload_bytes
+        if fits or (about == shape.num_depths).mean() >= NEARLY_ALL:  # then little is left to decide
             return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
         where = depths_around(about, shape.num_depths, look.effort)
     sight = see(bundle, pixels, analysed.tokens, where)
