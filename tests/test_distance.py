@@ -280,6 +280,15 @@ def test_effort_looks_at_more(
     assert wisp.decompress(more, model=plain).tobytes() == wisp.decompress(more, model=seeing_model).tobytes()
 
 
+def test_nobody_looks_where_all_tokens_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a wall few are worth their bits, and all of them would be far from the budget."""
+    monkeypatch.setattr(proposal, "see", None)  # an error, were it called
+    wall = np.full((192, 192, 3), 255, np.uint8)
+    assert len(wisp.compress(wall, size=12_000)) < 1000
+    with pytest.raises(TypeError):
+        wisp.compress(wall, size=100, effort=6)
+
+
 @pytest.mark.parametrize("effort", [5, 6, 7])
 def test_what_is_seen_decides(effort: int, seeing_model: Path, photo_u8: NDArray[np.uint8]) -> None:
     codec = codec_for_model(seeing_model, 1)
