@@ -12,6 +12,7 @@ import release_reading as reading
 from cli_runner import run_cli
 from PIL import Image
 
+import wisp
 from wisp.codecs import ENTRIES, codec_for_model
 from wisp.codecs.registry import WITHDRAWN, refuse_released
 from wisp.errors import UnknownModel, UsageError
@@ -87,6 +88,14 @@ def test_pixels(path: Path) -> None:
     with Image.open(path.with_suffix(".png")) as opened:
         then = np.asarray(opened).astype(int)
     assert np.abs(reading.patches(reading.pictures_of(path)) - then).max() <= CLOSE
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_all_files_of_a_release_are_there(name: str) -> None:
+    bundle = codec_for_model(name).bundle
+    assert all(bundle.verified(file).is_file() for file in bundle.config.files)
+    photograph = np.asarray(Image.open(FOLDER / name / "photograph_1000.png"))
+    assert wisp.read_info(wisp.compress(photograph, size=300, model=name)).model_number == RELEASED[name][0]
 
 
 def test_a_release_is_a_model_by_name() -> None:

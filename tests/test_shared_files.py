@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cli_runner import assert_one_line_error, run_cli
 from numpy.typing import NDArray
 
 import wisp
@@ -63,8 +64,12 @@ def test_a_bundle_that_lost_its_fellow(pair: tuple[Path, Path], photo_u8: NDArra
     old, new = pair
     shared_files.share_files(old, new)
     shutil.rmtree(new)
-    with pytest.raises(ModelMismatch, match=f"tables.npz in bundle {new}, found none"):
+    with pytest.raises(
+        ModelMismatch, match=f"tables.npz in bundle {new}, found none, with which {old} shares"
+    ):
         wisp.compress(photo_u8, size=600, model=old)
+    with pytest.raises(ModelMismatch, match="keep both folders beside one another"):
+        _ = Bundle(old).tables
 
 
 def test_a_configuration_written_anew_keeps_what_is_shared(pair: tuple[Path, Path]) -> None:
@@ -76,6 +81,36 @@ def test_a_configuration_written_anew_keeps_what_is_shared(pair: tuple[Path, Pat
     after = Bundle(old).config.files
     assert {name: after[name] for name in before} == before
     assert set(after) - set(before) == {"forecast.npz"}
+    (old / "forecast.npz").unlink()
+    write_config(old, json.loads((old / "config.json").read_text()))
+    assert Bundle(old).config.files == before
+
+
+def test_whatever_the_folder_is_called(
+    pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = pair
+    shared_files.share_files(old, new)
+    (tmp_path / "elsewhere").mkdir()
+    door = tmp_path / "elsewhere" / "door"
+    door.symlink_to(old, target_is_directory=True)
+    monkeypatch.chdir(old)
+    for folder in (Path(), Path("..", "old"), door):
+        assert Bundle(folder).verified("tables.npz") == new / "tables.npz"
+
+
+def test_files_of_others_do_not_change(pair: tuple[Path, Path], photographs: Path, tmp_path: Path) -> None:
+    old, new = pair
+    shared_files.share_files(old, new)
+    before = {path.name: path.read_bytes() for path in new.iterdir()}
+    third = tmp_path / "third"
+    shutil.copytree(new, third)
+    with pytest.raises(UsageError, match="old sharing files with"):
+        shared_files.share_files(new, third)
+    options = ["--data", photographs, "--minutes", 0]
+    ran = run_cli("train-prior", new, *options)
+    assert_one_line_error(ran, 2, "old sharing files with", "change the copy")
+    assert {path.name: path.read_bytes() for path in new.iterdir()} == before
 
 
 def test_a_copy_elsewhere_is_whole(pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -103,10 +138,21 @@ def test_folders_that_cannot_share(pair: tuple[Path, Path], tmp_path: Path) -> N
     for other in (old, tmp_path / "deeper" / "new"):
         with pytest.raises(UsageError, match="two bundles in one folder"):
             shared_files.share_files(old, other)
+    other = tmp_path / "other"
+    shutil.copytree(new, other)
+    for path in other.iterdir():
+        if path.name != "config.json":
+            path.write_bytes(path.read_bytes() + b" ")
+    write_config(other, json.loads((other / "config.json").read_text()))
+    with pytest.raises(UsageError, match="alike, found none"):
+        shared_files.share_files(old, other)
     shared_files.share_files(old, new)
-    with pytest.raises(UsageError, match="all of its files"):
-        shared_files.share_files(new, old)
-    assert (new / "tables.npz").exists()
+    for one, two in (
+        (old, other),
+        (other, old),
+    ):  # one that shares has nothing to give, and shares with one alone
+        with pytest.raises(UsageError, match="all of its files"):
+            shared_files.share_files(one, two)
 
 
 def test_the_command(pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import wisp
 from wisp.codecs import codec_for_model
 from wisp.codecs.pyramid_networks import analyse
 from wisp.codecs.taming import paler, tame, vivid_regions
+from wisp.container import unpack_file
 
 
 def shown(picture: Image.Image, size: int) -> NDArray[np.float64]:
@@ -23,6 +24,8 @@ def shown(picture: Image.Image, size: int) -> NDArray[np.float64]:
         ((0, 255, 0), (400, 300), 200, 90),
         ((0, 255, 0), (400, 300), 2000, 10),
         ((0, 220, 0), (400, 300), 200, 80),
+        ((10, 120, 40), (600, 400), 200, 30),
+        ((20, 110, 50), (600, 400), 200, 30),
         ((60, 225, 60), (400, 300), 200, 40),
         ((60, 225, 60), (768, 512), 1000, 40),  # a chequer at three groups alone
         ((0, 220, 0), (768, 512), 5000, 20),  # by the forecast's wishes a third of it was a chequer
@@ -38,6 +41,12 @@ def test_a_saturated_wall_keeps_its_colour(
     found = shown(Image.new("RGB", sides, colour), size)
     assert np.abs(found.mean((0, 1)) - colour).max() <= most
     assert np.sqrt(((found - colour) ** 2).mean()) <= most
+
+
+def test_a_photograph_does_not_pay_for_a_wall_beside_it(photo_u8: NDArray[np.uint8]) -> None:
+    pixels = np.concatenate([photo_u8[:192, :288], np.full((192, 288, 3), (0, 0, 255), np.uint8)], 1)
+    data = wisp.compress(pixels, size=1600)
+    assert not unpack_file(data).header.has_detail
 
 
 def test_more_bytes_repair_what_is_left() -> None:

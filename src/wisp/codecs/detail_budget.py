@@ -1,7 +1,7 @@
 """A byte budget beyond a model's tokens: what they leave goes into detail behind them.
 
-Where they miss the colours of much of a picture (see wisp.codecs.taming), detail may be worth their bytes before they
-end.
+Where they miss the colours of nearly all of a picture (see wisp.codecs.taming), detail may be worth their bytes before
+they end.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LEAST_BPP = 0.02  # of a budget: below, there is no room for a frame
 LEAST_SHARE = 0.005  # of a budget that may stay unused
 # What a frame needs to say something (one that says nothing needs 0.014), and what is nearly always worth its tokens.
 FRAMES_BPP = (0.022, 0.044)
-MUCH = 0.25  # of the regions, of colours that the networks miss
+MUCH = 0.9  # of the regions, of colours that the networks miss; the others would pay for these
 AMISS = 12.0  # grey levels that a channel's average over them is off: no photograph's is
 
 Recode = Callable[[int], bytes]
@@ -59,7 +59,7 @@ def spend_on_detail(
     spare = budget - len(data)
     can = codec.prior_model is not None and not codec.is_routed and not codec.is_uniform
     can = can and max(picture.width, picture.height) <= MAX_SIDE
-    if not can or 8 * budget < LEAST_BPP * pixels:
+    if not can or spare < 0 or 8 * budget < LEAST_BPP * pixels:
         return data
     if spare <= max(BYTES_LEFT, LEAST_SHARE * budget) and not _misses_colours(codec, picture, data, tokens):
         return data
@@ -109,7 +109,7 @@ def _with_detail(
 
 
 def _misses_colours(codec: TokenPyramidCodec, picture: Picture, data: bytes, tokens: TokenPyramid) -> bool:
-    """Whether much of the picture has colours that the networks miss, and the file does miss them."""
+    """Whether nearly all of the picture has colours that the networks miss, and the file does miss them."""
     side = tokens.shape.strides[0]
     vivid = vivid_regions(picture.pixels_u8, side)
     if vivid.mean() < MUCH:

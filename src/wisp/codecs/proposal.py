@@ -162,7 +162,7 @@ def _forecast(bundle: Bundle, num_depths: int) -> Forecast:
         return Forecast(bundle.forecast_parts, num_errors, num_depths)
     except (KeyError, ValueError, TypeError) as fault:
         raise ModelMismatch(
-            f"expected a forecast in {bundle.folder / FORECAST_NAME}, found {fault!r}; reinstall the model"
+            f"expected a forecast in {bundle.path(FORECAST_NAME)}, found {fault!r}; reinstall the model"
         ) from None
 
 

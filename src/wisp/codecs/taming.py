@@ -21,6 +21,8 @@ from wisp.runtime import Bundle
 from wisp.tokens.pyramid import TokenPyramid
 
 VIVID = 120.0  # grey levels between a region's strongest and weakest channel, on average
+VIVID_WALL = 80.0  # the same where a region is one colour, as photographs seldom are
+WALL = 50.0  # squared grey levels, variance of a region's pixels, all channels: 4 levels each
 COLD = 60.0  # grey levels by which its green or blue is above its red: reds and yellows are in photographs
 WILD = 2000.0  # squared grey levels, mean over pixels and channels: 45 levels off
 WORSE = 2.0  # times the region's own variance: worse than its mean colour, and not by a little
@@ -33,11 +35,20 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 def vivid_regions(pixels_u8: NDArray[np.uint8], side: int) -> NDArray[np.bool_]:
     """(H, W, 3) -> (rows, cols): regions whose mean colour is a saturated green, cyan or blue."""
-    bands = [pixels_u8[band] for band in region_bands(len(pixels_u8), side)]
-    means = np.concatenate([_blocks(band, side).mean((1, 3), dtype=np.float32) for band in bands])
+    return np.concatenate(
+        [_vivid(_blocks(pixels_u8[band], side)) for band in region_bands(len(pixels_u8), side)]
+    )
+
+
+def _vivid(blocks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The same of (rows, side, cols, side, 3)."""
+    means = blocks.mean((1, 3), dtype=np.float32)
     spread = means.max(-1) - means.min(-1)
-    cold = means[..., 1:].max(-1) - means[..., 0]
-    vivid: NDArray[np.bool_] = (spread >= VIVID) & (cold >= COLD)
+    cold = means[..., 1:].max(-1) - means[..., 0] >= COLD
+    vivid: NDArray[np.bool_] = (spread >= VIVID) & cold
+    maybe = (spread >= VIVID_WALL) & cold & ~vivid
+    if maybe.any():
+        vivid |= maybe & (blocks.var((1, 3), dtype=np.float32).sum(-1) <= WALL)
     return vivid
 
 

@@ -16,6 +16,7 @@ Files that are equal in two bundles are stored once: `shared_with` names the fol
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 import zlib
@@ -36,7 +37,7 @@ PRIOR_NAME = "prior.npz"
 ANALYSIS_NAME = "analysis.onnx"
 FORECAST_NAME = "forecast.npz"
 DISTANCE_NAME = "distance.onnx"
-SHARED_NAME = re.compile("[a-z0-9_]+")  # of a folder beside a bundle's: nothing that leads elsewhere
+SHARED_NAME = re.compile("[a-z0-9_]{1,64}")  # of a folder beside a bundle's: nothing that leads elsewhere
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ def _check_config(config: BundleConfig) -> None:
     tables = (config.allocation, config.files, config.latent)
     if not all(isinstance(table, dict) for table in tables) or type(config.codec) is not str:
         raise TypeError("allocation, files or latent that are no table, or a codec that is no name")
+    if not all(type(name) is str and re.fullmatch(r"\w[\w.]*", name) for name in config.files):
+        raise ValueError("files of names that are none")
     if type(config.shared_with) is not str or not SHARED_NAME.fullmatch(config.shared_with or "_"):
         raise ValueError(f"files shared with {config.shared_with!r}, which is no bundle's name")
     if not config.latent:
@@ -162,14 +165,14 @@ class Bundle:
         """Where one of the bundle's files is, or should be: in its folder, or in the one that it shares files with."""
         own = self.folder / name
         shared = self.config.shared_with
-        return self.folder.parent / shared / name if shared and not own.exists() else own
+        return self.folder.resolve().parent / shared / name if shared and not os.path.exists(own) else own
 
     def verified(self, name: str) -> Path:
         """Path of one of the bundle's files, once its SHA-256 agrees."""
         path = self.path(name)
         wanted = self.config.files.get(name)
-        if wanted is None or not path.is_file():
-            raise ModelMismatch(f"expected {name} in bundle {path.parent}, found none; reinstall the model")
+        if wanted is None or not os.path.isfile(path):
+            raise ModelMismatch(f"expected {name} in bundle {path.parent}, found none{self._missing(path)}")
         import hashlib  # loads OpenSSL, which `import wisp` can do without
 
         with path.open("rb") as stream:
@@ -180,6 +183,12 @@ class Bundle:
             )
         return path
 
+    def _missing(self, path: Path) -> str:
+        """What to do where a file is missing."""
+        if path.parent == self.folder:
+            return "; reinstall the model"
+        return f", with which {self.folder} shares it; keep both folders beside one another, or reinstall the model"
+
     @cached_property
     def analysis(self) -> Network:
         """Pixels to tokens.
@@ -187,7 +196,7 @@ class Bundle:
         Raises:
             ModelMismatch: the bundle was made without it.
         """
-        if ANALYSIS_NAME not in self.config.files and not self.path(ANALYSIS_NAME).exists():
+        if ANALYSIS_NAME not in self.config.files and not (self.folder / ANALYSIS_NAME).exists():
             raise ModelMismatch(
                 f"expected a model that compresses, found {self.config.name} ({self.config.model_number}), whose "
                 f"bundle {self.folder} has no analysis network and only shows pictures; choose another with --model"

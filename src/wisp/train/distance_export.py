@@ -22,6 +22,7 @@ from wisp.train.distance_network import SMALLEST_SIDE
 from wisp.train.distance_onnx import distance_onnx
 from wisp.train.export import write_config
 from wisp.train.forecast_export import check_depths
+from wisp.train.shared_files import refuse_keeper
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def train_distance(
         UsageError: as train_forecast, or the bundle has no forecast, beside which alone distances are looked at.
     """
     bundle = Bundle(folder, threads)
+    refuse_keeper(folder)
     check_depths(bundle)
     config = bundle.config
     if config.strides[0] < SMALLEST_SIDE or sum(config.groups) < 2:

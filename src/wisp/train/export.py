@@ -142,9 +142,20 @@ def write_config(folder: Path, table: dict[str, Any]) -> None:
         for path in sorted(folder.iterdir())
         if path.name != CONFIG_NAME
     }
-    shared = table["files"] if table.get("shared_with") else {}
-    table["files"] = dict(sorted((shared | own).items()))
+    table["files"] = dict(sorted((_shared(folder, table) | own).items()))
     (folder / CONFIG_NAME).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+def _shared(folder: Path, table: dict[str, Any]) -> dict[str, str]:
+    """Hashes of the files that the bundle has in the folder beside, as the configuration `table` lists them."""
+    if not table.get("shared_with"):
+        return {}
+    beside = folder.resolve().parent / table["shared_with"]
+    return {
+        name: digest
+        for name, digest in table["files"].items()
+        if (beside / name).is_file() and hashlib.sha256((beside / name).read_bytes()).hexdigest() == digest
+    }
 
 
 def _fit(

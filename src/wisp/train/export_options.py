@@ -11,6 +11,7 @@ from typing import Any
 from wisp.codecs.registry import refuse_released
 from wisp.errors import UsageError
 from wisp.runtime.bundle import CONFIG_FORMAT
+from wisp.train.shared_files import refuse_keeper
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class ExportOptions:
 
 
 def check_place(folder: Path, options: ExportOptions) -> None:
-    """Raises UsageError: the folder exists, and is not to be replaced."""
+    """Raises UsageError: the folder exists, and is not to be replaced, or another bundle has files there."""
+    refuse_keeper(folder)
     if folder.exists() and not options.force:
         raise UsageError(f"expected no folder at {folder}, found one; give --force to replace it")
 

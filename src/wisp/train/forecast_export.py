@@ -21,6 +21,7 @@ from wisp.runtime import CONFIG_NAME, FORECAST_NAME, Bundle
 from wisp.train.depth_samples import CROP, FINEST, collect_depth_samples
 from wisp.train.export import write_config
 from wisp.train.forecast_loop import train_perceptron
+from wisp.train.shared_files import refuse_keeper
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def train_forecast(
             something else.
     """
     bundle = Bundle(folder, threads)
+    refuse_keeper(folder)
     check_depths(bundle)
     if threads is not None:
         torch.set_num_threads(threads)

@@ -29,6 +29,7 @@ from wisp.train.prior_network import LevelConfig, default_config
 from wisp.train.prior_onnx import checked_integers, context_onnx, step_onnx
 from wisp.train.prior_start import level_of_bundle
 from wisp.train.prior_tokens import collect_samples
+from wisp.train.shared_files import refuse_keeper
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def train_prior(
         raise UsageError(
             f"expected a model of tokens, found {bundle.config.name}, which has no use for a prior"
         )
+    refuse_keeper(folder)
     if threads is not None:
         torch.set_num_threads(threads)
     groups, strides = bundle.config.groups, bundle.config.strides

@@ -20,6 +20,7 @@ from wisp.train.checkpoint import load_checkpoint
 from wisp.train.eighths import analysis_bytes, synthesis_bytes
 from wisp.train.export import network_of, write_config
 from wisp.train.graph import without_names
+from wisp.train.shared_files import refuse_keeper
 
 
 def replace_synthesis(run: Path, folder: Path, eight_bits: bool = False) -> None:
@@ -29,6 +30,7 @@ def replace_synthesis(run: Path, folder: Path, eight_bits: bool = False) -> None
         UsageError: the number of the run's recipe is a release's.
         ModelMismatch: the run's analysis or codebooks differ from the bundle's.
     """
+    refuse_keeper(folder)
     bundle = Bundle(folder)
     state = load_checkpoint(run)
     refuse_released(state["recipe"]["model_number"])
