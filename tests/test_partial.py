@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 import wisp
-from wisp.codecs import codec_for_model
+from wisp.codecs import codec_for_model, pyramid_networks
 from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import unpack_file
@@ -79,6 +79,36 @@ def test_a_torn_pyramid_counts_what_arrived() -> None:
     plain = tear(whole, 2, np.array([[True, False]]))
     assert type(plain) is TokenPyramid
     assert plain.grain_map.tolist() == [[3, 2]]
+
+
+def test_a_window_of_a_torn_pyramid_is_torn() -> None:
+    whole = replace(random_pyramid(3, 4, 6), grain_map=np.full((3, 4), 12, np.uint8))
+    torn = tear(whole, 6, np.random.default_rng(6).random((6, 8)) < 0.5)
+    parts = torn.window(slice(1, 3), slice(1, 4)).with_absences()
+    for part, full, fold in zip(parts, torn.with_absences(), (1, 2, 4), strict=True):
+        assert np.array_equal(part, full[:, fold : 3 * fold, fold : 4 * fold])
+
+
+@pytest.mark.parametrize("whole_side", [1, 1 << 20])
+def test_what_did_not_arrive_is_not_seen(
+    whole_side: int, prior_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the picture: tokens behind the tear may be anything, in one tile and in several."""
+    monkeypatch.setattr(pyramid_networks, "WHOLE", whole_side)
+    monkeypatch.setattr(pyramid_networks, "CORE", 32)
+    bundle = codec_of(prior_model).bundle
+    arrived = np.zeros((6, 8), np.bool_)
+    arrived[:3, :5] = True
+    shown = []
+    for seed in (1, 2):
+        whole = replace(random_pyramid(3, 4, 6), grain_map=np.full((3, 4), 12, np.uint8))
+        other = random_pyramid(3, 4, seed).planes[1][1]
+        planes = [plane.copy() for plane in whole.planes]
+        planes[1][1] = np.where(arrived, planes[1][1], other)
+        shown.append(
+            pyramid_networks.synthesise(bundle, tear(replace(whole, planes=tuple(planes)), 5, arrived))
+        )
+    assert np.array_equal(*shown)
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,14 @@ class TornPyramid(TokenPyramid):
         """(h, w) bool: positions of `level` whose token at `place` arrived."""
         return self.arrived if place == self.place else super().sent(place, level)
 
+    def window(self, rows: slice, columns: slice) -> TornPyramid:
+        """A part of the regions, torn where the whole is."""
+        part = super().window(rows, columns)
+        fold = next(self.shape.fold(level) for at, level, _ in self.shape.order() if at == self.place)
+        down, across = (slice(span.start * fold, span.stop * fold) for span in (rows, columns))
+        arrived = np.ascontiguousarray(self.arrived[down, across])
+        return TornPyramid(part.shape, part.planes, part.grain_map, self.place, arrived)
+
 
 def tear(pyramid: TokenPyramid, place: int, arrived: NDArray[np.bool_]) -> TokenPyramid:
     """The beginning of a pyramid: all places before `place`, and of that one the positions `arrived` (h, w).
