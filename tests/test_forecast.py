@@ -178,7 +178,7 @@ def test_a_quality_has_the_size_it_had(
     monkeypatch.setattr(Bundle, "has_forecast", False)
     alone = wisp.compress(photo_u8, quality=quality)
     assert len(found) == pytest.approx(len(alone), rel=0.06)
-    assert quality == 95 or found != alone  # where every token is sent, there is nothing to say
+    assert found != alone
 
 
 def test_a_damaged_forecast_is_named(photo_u8: NDArray[np.uint8], tmp_path: Path) -> None:
