@@ -29,7 +29,7 @@ def test_json(folder: Path) -> None:
         "release": None,
         "codec": "token_pyramid",
         "num_bytes": sum(path.stat().st_size for path in folder.iterdir()),
-        "shared_with": None,
+        "shared_with": {},
         "summary": json.loads((folder / "config.json").read_text())["summary"],
         "sha256": hashlib.sha256((folder / "config.json").read_bytes()).hexdigest(),
         "folder": str(folder),

@@ -27,7 +27,8 @@ def models_command(as_json: JsonOption = False) -> None:
     for table in tables:
         megabytes = table["num_bytes"] / 1e6
         kept = f" ({table['release']}, kept for good)" if table["release"] else ""
-        kept += f", shares files with {table['shared_with']}" if table["shared_with"] else ""
+        others = " and ".join(sorted(set(table["shared_with"].values())))
+        kept += f", shares files with {others}" if others else ""
         show(
             f"{table['name']}: number {table['model_number']}{kept}, {megabytes:.1f} MB, "
             f"sha256 {table['sha256'][:_HASH_CHARACTERS]}"
@@ -48,7 +49,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "release": release_of(bundle.config.model_number),
         "codec": bundle.config.codec,
         "num_bytes": bundle.num_bytes,
-        "shared_with": bundle.config.shared_with or None,
+        "shared_with": bundle.config.shared_with,
         "summary": bundle.config.summary,
         "sha256": hashlib.sha256((bundle.folder / _CONFIG).read_bytes()).hexdigest(),
         "folder": str(bundle.folder),

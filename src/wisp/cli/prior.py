@@ -25,6 +25,9 @@ def train_prior_command(
     image_limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Photographs to use, evenly spread (default: all).")
     ] = None,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="Use every photograph as in a mirror too.")
+    ] = False,
     max_steps: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Stop each level after so many steps, for rehearsals."),
@@ -49,6 +52,7 @@ def train_prior_command(
             minutes,
             cache=tokens,
             image_limit=image_limit,
+            mirrored=mirrored,
             max_steps=max_steps,
             threads=threads,
             start=start,

@@ -10,7 +10,7 @@ distance.onnx    how far a decoded picture looks from the original, if the model
                  (wisp.codecs.seeing)
 card.md          how it was trained, on what, and its limits
 
-Files that are equal in two bundles are stored once: `shared_with` names the folder beside, which has them.
+Files that are equal in two bundles are stored once: `shared_with` names the folder beside that has each.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class BundleConfig:
         noise: whether the synthesis takes the origin of what it is given, for its noise.
         latent: of a codec of continuous latents, its numbers (wisp.codecs.latent_grid, latent_vector); such a model has
             no pyramid: strides, groups, contexts and allocation are empty.
-        shared_with: name of the bundle's folder, beside this one, that has the files which are listed and not here; or
-            empty. The hashes are those of this model: they hold wherever a file lies.
+        shared_with: for each file that is listed and not here the name of the bundle's folder, beside this one, that
+            has it. The hashes are those of this model: they hold wherever a file lies.
     """
 
     name: str
@@ -73,7 +73,7 @@ class BundleConfig:
     grain: str = "map"
     noise: bool = False
     latent: dict[str, Any] = field(default_factory=dict)
-    shared_with: str = ""
+    shared_with: dict[str, str] = field(default_factory=dict)
 
 
 def _parse_config(text: str, path: Path) -> BundleConfig:
@@ -101,13 +101,18 @@ def _check_config(config: BundleConfig) -> None:
     """Raise ValueError or TypeError for values of which no codec can be made."""
     if type(config.model_number) is not int or not 0 <= config.model_number <= 254:
         raise ValueError(f"model number {config.model_number!r}")
-    tables = (config.allocation, config.files, config.latent)
+    tables = (config.allocation, config.files, config.latent, config.shared_with)
     if not all(isinstance(table, dict) for table in tables) or type(config.codec) is not str:
-        raise TypeError("allocation, files or latent that are no table, or a codec that is no name")
+        raise TypeError(
+            "allocation, files, latent or shared_with that are no table, or a codec that is no name"
+        )
     if not all(type(name) is str and re.fullmatch(r"\w[\w.]*", name) for name in config.files):
         raise ValueError("files of names that are none")
-    if type(config.shared_with) is not str or not SHARED_NAME.fullmatch(config.shared_with or "_"):
-        raise ValueError(f"files shared with {config.shared_with!r}, which is no bundle's name")
+    for name, folder in config.shared_with.items():
+        if name not in config.files or type(folder) is not str or not SHARED_NAME.fullmatch(folder):
+            raise ValueError(
+                f"a file {name!r} shared with {folder!r}, which is no file of it, or no bundle's name"
+            )
     if not config.latent:
         _check_pyramid(config)
     elif config.strides or config.groups or config.contexts:
@@ -162,9 +167,9 @@ class Bundle:
         return settle_threads(self._threads)
 
     def path(self, name: str) -> Path:
-        """Where one of the bundle's files is, or should be: in its folder, or in the one that it shares files with."""
+        """Where one of the bundle's files is, or should be: in its folder, or in the one that it shares it with."""
         own = self.folder / name
-        shared = self.config.shared_with
+        shared = self.config.shared_with.get(name)
         return self.folder.resolve().parent / shared / name if shared and not os.path.exists(own) else own
 
     def verified(self, name: str) -> Path:

@@ -147,14 +147,13 @@ def write_config(folder: Path, table: dict[str, Any]) -> None:
 
 
 def _shared(folder: Path, table: dict[str, Any]) -> dict[str, str]:
-    """Hashes of the files that the bundle has in the folder beside, as the configuration `table` lists them."""
-    if not table.get("shared_with"):
-        return {}
-    beside = folder.resolve().parent / table["shared_with"]
+    """Hashes of the files that the bundle has in folders beside, as the configuration `table` lists them."""
+    beside = folder.resolve().parent
+    places = {name: beside / other / name for name, other in table.get("shared_with", {}).items()}
     return {
-        name: digest
-        for name, digest in table["files"].items()
-        if (beside / name).is_file() and hashlib.sha256((beside / name).read_bytes()).hexdigest() == digest
+        name: table["files"][name]
+        for name, path in places.items()
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == table["files"][name]
     }
 
 

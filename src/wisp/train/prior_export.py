@@ -23,9 +23,10 @@ from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.errors import UsageError
 from wisp.runtime import CONFIG_NAME, PRIOR_NAME, Bundle
 from wisp.train.export import write_config
+from wisp.train.prior_growth import grown_level
 from wisp.train.prior_layers import IntegerConv
 from wisp.train.prior_loop import LEVEL_SHARES, TrainedLevel, train_level
-from wisp.train.prior_network import LevelConfig, default_config
+from wisp.train.prior_network import LevelConfig, LevelPrior, default_config
 from wisp.train.prior_onnx import checked_integers, context_onnx, step_onnx
 from wisp.train.prior_start import level_of_bundle
 from wisp.train.prior_tokens import collect_samples
@@ -48,6 +49,7 @@ def train_prior(
     *,
     cache: Path | None = None,
     image_limit: int | None = None,
+    mirrored: bool = False,
     max_steps: int | None = None,
     config: Sequence[LevelConfig] | None = None,
     threads: int | None = None,
@@ -60,9 +62,10 @@ def train_prior(
         minutes: of training, all levels together; collecting the tokens comes on top.
         cache: a file in which the tokens are kept between runs.
         image_limit: photographs used, evenly spread.
+        mirrored: as in a mirror too.
         max_steps: for each level, for rehearsals.
         config: sizes and stages of each level; default `default_config`.
-        start: a bundle whose prior is trained on, instead of random weights.
+        start: a bundle whose prior is trained on, instead of random weights; it may be smaller than `config`.
 
     Raises:
         ModelError: the bundle cannot be used.
@@ -78,9 +81,15 @@ def train_prior(
         torch.set_num_threads(threads)
     groups, strides = bundle.config.groups, bundle.config.strides
     tables = PyramidEntropyModel(bundle.tables, bundle.config.contexts, groups, strides, bundle.config.grain)
-    samples = collect_samples(bundle, data, limit=image_limit, cache=cache, note=note)
+    samples = collect_samples(bundle, data, limit=image_limit, mirrored=mirrored, cache=cache, note=note)
     levels = tuple(config or default_config(groups, bundle.config.grain == ROUTED))
     shares = [LEVEL_SHARES[min(i, len(LEVEL_SHARES) - 1)] for i in range(len(groups))]
+
+    def grow(sizes: LevelConfig, level: int) -> LevelPrior | None:
+        if start is None:
+            return None
+        return grown_level(level_of_bundle(Bundle(start), level), sizes, groups, strides)
+
     trained = []
     for level, (sizes, share) in enumerate(zip(levels, shares, strict=True)):
         found = train_level(
@@ -90,7 +99,7 @@ def train_prior(
             level,
             minutes * share / sum(shares),
             max_steps=max_steps,
-            start=None if start is None else level_of_bundle(Bundle(start), sizes, level, groups),
+            start=grow(sizes, level),
             note=note,
         )
         for group, (before, after) in enumerate(zip(found.table_bits, found.prior_bits, strict=True)):

@@ -17,7 +17,7 @@ from wisp.train.prior_batches import Batch, BatchMaker
 from wisp.train.prior_network import LevelConfig, LevelPrior
 from wisp.train.prior_tokens import Sample
 
-HELD_OUT = 25  # every 25th picture
+HELD_OUT = 25  # every 25th photograph
 MEASURED = 24  # of them, at most so many are measured
 LEARNING_RATE = 3e-3
 ONWARD_RATE = 1.5e-3  # where a prior is trained on
@@ -63,7 +63,7 @@ def train_level(
     shape = samples[0].pyramid.shape
     network = start or LevelPrior(config, level, shape.groups, shape.strides)
     peak = LEARNING_RATE if start is None else ONWARD_RATE
-    train = [s for i, s in enumerate(samples) if i % HELD_OUT] or list(samples)
+    train = [s for s in samples if s.photograph % HELD_OUT] or list(samples)
     maker = BatchMaker(train, tables, level, config.stages, seed)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01, fused=True
@@ -97,7 +97,7 @@ def train_level(
         recent[1] += float(alone[now].sum())
         recent[2] += float(now.sum())
         step += 1
-    held = [s for i, s in enumerate(samples) if not i % HELD_OUT][:MEASURED]
+    held = [s for s in samples if not s.photograph % HELD_OUT][:MEASURED]
     return measure_level(network, held, maker)
 
 

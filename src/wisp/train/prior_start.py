@@ -42,14 +42,40 @@ class _NotingWriter(PriorWriter):
         return out
 
 
+def level_config(bundle: Bundle, level: int) -> LevelConfig:
+    """Size and stages of one level of a bundle's prior.
+
+    Raises:
+        ModelMismatch: the bundle has no prior, or one of another shape.
+    """
+    groups = bundle.config.groups
+    first, parts = sum(groups[:level]), bundle.prior_parts
+    try:
+        width, blocks = len(parts[f"head_{first}"]), int(parts["blocks"][level])
+        stages = tuple(int(s) for s in parts["stages"][first : first + groups[level]])
+        graph = onnx.load_model_from_string(parts[f"step_{level}"].tobytes()).graph
+    except (KeyError, IndexError) as fault:
+        raise ModelMismatch(
+            f"expected a prior of {len(groups)} levels in {bundle.folder}, found {fault!r}"
+        ) from None
+    # Of a block's three convolutions (depthwise, expand, contract) the second has a row for each hidden unit.
+    kernels = [tuple(part.dims) for part in graph.initializer if len(part.dims) == 4]
+    if len(kernels) != 3 * blocks:
+        raise ModelMismatch(
+            f"expected {blocks} blocks of three convolutions in {bundle.folder}, found {len(kernels)} kernels"
+        )
+    return LevelConfig(width, kernels[1][0], blocks, stages)
+
+
 @torch.no_grad()
-def level_of_bundle(bundle: Bundle, config: LevelConfig, level: int, groups: Sequence[int]) -> LevelPrior:
+def level_of_bundle(bundle: Bundle, level: int) -> LevelPrior:
     """The prior of one level with a bundle's integers.
 
     Raises:
         ModelMismatch: the bundle has no prior, or one of another shape.
     """
-    network = LevelPrior(config, level, groups, bundle.config.strides)
+    groups = bundle.config.groups
+    network = LevelPrior(level_config(bundle, level), level, groups, bundle.config.strides)
     parts = bundle.prior_parts
     for name, write in ((f"context_{level}", context_onnx), (f"step_{level}", step_onnx)):
         if name == "context_0":

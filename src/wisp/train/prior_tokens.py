@@ -8,7 +8,7 @@ and the allocation runs on the latent errors alone, without decoding probes, at 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +35,13 @@ MIN_SIDE = 64
 class Sample:
     """One picture: its full pyramid, and (M, rows, columns) uint8 grain maps at random budgets.
 
-    With a uniform grain the maps are whole; `wisp.train.prior_batches` draws depths and shares.
+    With a uniform grain the maps are whole; `wisp.train.prior_batches` draws depths and shares. A photograph and its
+    mirror image have one number.
     """
 
     pyramid: TokenPyramid
     maps: NDArray[np.uint8]
+    photograph: int = 0
 
 
 def collect_samples(
@@ -47,16 +49,19 @@ def collect_samples(
     data: Path,
     *,
     limit: int | None = None,
+    mirrored: bool = False,
     cache: Path | None = None,
     seed: int = 0,
     note: Callable[[str], None] = lambda text: None,
 ) -> list[Sample]:
-    """Samples of the photographs under `data`, at most `limit` of them, evenly spread.
+    """Samples of the photographs under `data`, at most `limit` of them, evenly spread; `mirrored`: and as in a mirror.
 
     Raises:
-        UsageError: there is no photograph, or the cache is of another bundle.
+        UsageError: there is no photograph, or the cache is of another bundle or other settings.
     """
-    key = bundle.config.files["analysis.onnx"] + bundle.config.files["tables.npz"]
+    key = " ".join(
+        (*(bundle.config.files[f] for f in ("analysis.onnx", "tables.npz")), f"{limit} {mirrored}")
+    )
     if cache is not None and cache.is_file():
         return _load(cache, key, bundle)
     codec = TokenPyramidCodec(bundle)
@@ -68,7 +73,8 @@ def collect_samples(
     for number, pixels in enumerate(photographs):
         if number % 200 == 0:
             note(f"tokens of {number} of {len(photographs)} photographs")
-        samples.append(_sample(codec, pixels, random))
+        for view in (pixels, np.ascontiguousarray(pixels[:, ::-1]))[: 1 + mirrored]:
+            samples.append(replace(_sample(codec, view, random), photograph=number))
     if cache is not None:
         _save(cache, key, samples)
     return samples
@@ -101,7 +107,8 @@ def _save(path: Path, key: str, samples: Sequence[Sample]) -> None:
     planes = {f"level_{i}": np.concatenate([s.pyramid.planes[i].ravel() for s in samples]) for i in levels}
     maps = np.concatenate([s.maps.ravel() for s in samples])
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, key=np.array(key), sides=sides, maps=maps, **planes)  # type: ignore[arg-type]
+    photographs = np.array([s.photograph for s in samples], np.int32)
+    np.savez(path, key=np.array(key), sides=sides, maps=maps, photographs=photographs, **planes)  # type: ignore[arg-type]
 
 
 def _load(path: Path, key: str, bundle: Bundle) -> list[Sample]:
@@ -110,12 +117,13 @@ def _load(path: Path, key: str, bundle: Bundle) -> list[Sample]:
     with np.load(path, allow_pickle=False) as archive:
         if str(archive["key"]) != key:
             raise UsageError(
-                f"expected tokens of bundle {bundle.folder} in {path}, found another's; remove it"
+                f"expected tokens of bundle {bundle.folder} in {path}, of the same share of photographs, found others; "
+                "remove it"
             )
         levels = [archive[f"level_{i}"] for i in range(len(groups))]
-        sides, maps = archive["sides"], archive["maps"]
+        sides, maps, photographs = archive["sides"], archive["maps"], archive["photographs"]
     samples, starts, map_start = [], [0] * len(groups), 0
-    for rows, columns in sides.tolist():
+    for (rows, columns), photograph in zip(sides.tolist(), photographs.tolist(), strict=True):
         shape = PyramidShape(rows, columns, strides, groups, routed)
         planes = []
         for i, count in enumerate(groups):
@@ -127,5 +135,5 @@ def _load(path: Path, key: str, bundle: Bundle) -> list[Sample]:
         grains = maps[map_start:map_end].reshape(MAPS, rows, columns)
         map_start = map_end
         full = np.full((rows, columns), shape.num_depths, np.uint8)
-        samples.append(Sample(TokenPyramid(shape, tuple(planes), full), grains))
+        samples.append(Sample(TokenPyramid(shape, tuple(planes), full), grains, photograph))
     return samples

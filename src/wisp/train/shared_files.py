@@ -1,6 +1,6 @@
-"""Store once what two bundles have alike: the older one keeps its own files and finds the others in the newer one.
+"""Store once what bundles have alike: the oldest keeps its own files and finds the others in the newer ones.
 
-    python -m wisp.train.shared_files OLD NEW
+    python -m wisp.train.shared_files OLD NEW...
 
 For a default model that moves on while its release stays (docs/decisions/0028-wisp-2.md).
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from wisp.atomic import write_bytes_atomic
@@ -18,43 +19,46 @@ from wisp.runtime import CONFIG_NAME, SHARED_NAME, Bundle
 CARD_NAME = "card.md"  # stays beside its configuration
 
 
-def share_files(folder: Path, other: Path) -> tuple[str, ...]:
-    """Remove from the bundle in `folder` what the one in `other`, the folder beside it, has alike; names, sorted.
+def share_files(folder: Path, *others: Path) -> tuple[str, ...]:
+    """Remove from the bundle in `folder` what those in `others`, folders beside it, have alike; names, sorted.
 
     Raises:
-        UsageError: the folders are not beside one another, `other` has a name of more than a-z, 0-9 and _, one of the
-            two is itself without some of its files, another bundle has files in `folder`, or nothing is alike.
+        UsageError: the folders are not beside one another, one of `others` has a name of more than a-z, 0-9 and _, the
+            bundle in `folder` shares files already or another has files in it, or nothing is alike.
         ModelMismatch, ModelNotFound: one of them is no sound bundle.
     """
-    folder, other = folder.resolve(), other.resolve()
-    if folder == other or folder.parent != other.parent:
-        raise UsageError(f"expected two bundles in one folder, found {folder} and {other}")
-    if not SHARED_NAME.fullmatch(other.name):
-        raise UsageError(f"expected a folder named by a-z, 0-9 and _, found {other.name!r}")
+    folder = folder.resolve()
+    keepers = []
+    for other in (path.resolve() for path in others):
+        if folder == other or folder.parent != other.parent:
+            raise UsageError(f"expected bundles in one folder, found {folder} and {other}")
+        if not SHARED_NAME.fullmatch(other.name):
+            raise UsageError(f"expected a folder named by a-z, 0-9 and _, found {other.name!r}")
+        keepers.append(Bundle(other))
     refuse_keeper(folder)
-    keeper, bundle = Bundle(other), Bundle(folder)
-    for found in (keeper, bundle):
-        if found.config.shared_with:
-            raise UsageError(
-                f"expected a bundle with all of its files in {found.folder}, found one that shares them with "
-                f"{found.config.shared_with}; copy them into it first"
-            )
+    bundle = Bundle(folder)
+    if bundle.config.shared_with:
+        raise UsageError(
+            f"expected a bundle with all of its files in {folder}, found one that shares them with "
+            f"{_names(bundle)}; copy them into it first"
+        )
     for name in bundle.config.files:
         bundle.verified(name)
-    alike = tuple(
-        name
-        for name, digest in sorted(bundle.config.files.items())
-        if name != CARD_NAME and keeper.config.files.get(name) == digest and keeper.verified(name)
-    )
+    alike: dict[str, str] = {}
+    for keeper in keepers:
+        for name, digest in bundle.config.files.items():
+            is_its_own = name not in keeper.config.shared_with and name != CARD_NAME
+            if is_its_own and keeper.config.files.get(name) == digest and keeper.verified(name):
+                alike.setdefault(name, keeper.folder.name)
     if not alike:
-        raise UsageError(f"expected a file that {folder} and {other} have alike, found none")
+        raise UsageError(f"expected a file that {folder} and {_listed(others)} have alike, found none")
     path = folder / CONFIG_NAME
     table = json.loads(path.read_text(encoding="utf-8"))
-    table["shared_with"] = other.name
+    table["shared_with"] = dict(sorted(alike.items()))
     write_bytes_atomic(path, (json.dumps(table, indent=1) + "\n").encode())
     for name in alike:
         (folder / name).unlink()
-    return alike
+    return tuple(sorted(alike))
 
 
 def refuse_keeper(folder: Path) -> None:
@@ -69,7 +73,7 @@ def refuse_keeper(folder: Path) -> None:
             shared = Bundle(path.parent).config.shared_with
         except WispError:
             continue
-        if shared == place.name and path.parent != place:
+        if place.name in shared.values() and path.parent != place:
             raise UsageError(
                 f"expected a bundle whose files are its own, found {path.parent.name} sharing files with {folder}; "
                 "copy the folder to another place, and change the copy"
@@ -79,11 +83,19 @@ def refuse_keeper(folder: Path) -> None:
 def main(arguments: list[str]) -> None:
     """Share, and say what; or say why not."""
     try:
-        old, new = (Path(argument) for argument in arguments)
-        alike = share_files(old, new)
+        old, *new = (Path(argument) for argument in arguments)
+        alike = share_files(old, *new)
     except (ValueError, OSError, WispError) as fault:
-        sys.exit(f"expected the folders of two bundles beside one another: {fault}")
-    print(f"{old} shares with {new}: {', '.join(alike)}")
+        sys.exit(f"expected the folders of bundles beside one another: {fault}")
+    print(f"{old} shares with {_listed(new)}: {', '.join(alike)}")
+
+
+def _listed(folders: Iterable[Path]) -> str:
+    return " and ".join(str(folder) for folder in folders)
+
+
+def _names(bundle: Bundle) -> str:
+    return " and ".join(sorted(set(bundle.config.shared_with.values())))
 
 
 if __name__ == "__main__":
