@@ -60,7 +60,7 @@ def frozen_parts(release: str) -> dict[str, str]:
     bundle = codec_for_model(release).bundle
     config = json.loads((bundle.folder / "config.json").read_text()) | {"name": DEFAULT_NAME}
     read = json.dumps({key: config[key] for key in sorted(config) if key not in WRITERS})
-    return {name: sha256(bundle.verified(name).read_bytes()) for name in FROZEN} | {
+    return {name: sha256(bundle.content(name)) for name in FROZEN} | {
         "config": sha256(read.encode())
     }
 

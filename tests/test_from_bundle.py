@@ -14,7 +14,7 @@ from tiny_bundle import tiny_recipe
 
 from wisp.errors import ModelMismatch
 from wisp.runtime import Bundle, find_bundle
-from wisp.runtime.bundle import CONFIG_FORMAT
+from wisp.runtime.bundle_config import CONFIG_FORMAT
 from wisp.train.eighths import kernels_in_half_precision
 from wisp.train.export import write_config
 from wisp.train.from_bundle import network_of_bundle

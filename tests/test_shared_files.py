@@ -17,6 +17,7 @@ from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import Bundle
 from wisp.train import shared_files
 from wisp.train.export import write_config
+from wisp.train.shared_files import Stored
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_what_is_alike_is_stored_once(pair: tuple[Path, Path], photo_u8: NDArray
     old, new = pair
     data = wisp.compress(photo_u8, size=600, model=old)
     shown = np.asarray(wisp.decompress(data, model=old))
-    assert shared_files.share_files(old, new) == ("analysis.onnx", "tables.npz")
+    assert shared_files.share_files(old, new) == Stored(("analysis.onnx", "tables.npz"), ())
     assert {path.name for path in old.iterdir()} == {"card.md", "config.json", "synthesis.onnx"}
     moved = old.rename(old.with_name("moved"))  # another folder, as networks that are loaded are kept
     assert wisp.compress(photo_u8, size=600, model=moved) == data
@@ -75,8 +76,8 @@ def test_a_third_bundle_finds_each_file_where_it_lies(
         stream.write(b"\x32\x01.")
     write_config(oldest, json.loads((oldest / "config.json").read_text()))
     data = wisp.compress(photo_u8, size=600, model=oldest)
-    assert shared_files.share_files(middle, new) == ("analysis.onnx",)
-    assert shared_files.share_files(oldest, middle, new) == ("analysis.onnx", "tables.npz")
+    assert shared_files.share_files(middle, new).alike == ("analysis.onnx",)
+    assert shared_files.share_files(oldest, middle, new).alike == ("analysis.onnx", "tables.npz")
     found = Bundle(oldest)
     assert found.config.shared_with == {"analysis.onnx": "new", "tables.npz": "old"}
     assert [found.verified(name).parent.name for name in sorted(found.config.files)] == [
@@ -131,6 +132,59 @@ def test_whatever_the_folder_is_called(
         assert Bundle(folder).verified("tables.npz") == new / "tables.npz"
 
 
+@pytest.fixture
+def trained_on(pair: tuple[Path, Path]) -> tuple[Path, Path]:
+    """The pair with networks of equal length that differ in a few bytes."""
+    for folder, comment in zip(pair, (b"\x32\x04like", b"\x32\x02so"), strict=True):
+        with (folder / "synthesis.onnx").open("ab") as stream:
+            stream.write(comment)
+        write_config(folder, json.loads((folder / "config.json").read_text()))
+    return pair
+
+
+def test_what_is_nearly_alike_is_kept_as_a_difference(
+    trained_on: tuple[Path, Path], photo_u8: NDArray[np.uint8]
+) -> None:
+    old, new = trained_on
+    network, size = (old / "synthesis.onnx").read_bytes(), Bundle(old).num_bytes
+    data = wisp.compress(photo_u8, size=600, model=old)
+    shown = np.asarray(wisp.decompress(data, model=old))
+    listed = Bundle(old).config.files
+    assert shared_files.share_files(old, new) == Stored(("analysis.onnx", "tables.npz"), ("synthesis.onnx",))
+    assert {path.name for path in old.iterdir()} == {"card.md", "config.json", "synthesis.onnx.difference"}
+    assert Bundle(old).num_bytes < size / 20
+    assert Bundle(old).config.files == listed
+    moved = old.rename(old.with_name("moved"))
+    assert Bundle(moved).content("synthesis.onnx") == network
+    assert wisp.compress(photo_u8, size=600, model=moved) == data
+    assert np.array_equal(np.asarray(wisp.decompress(data, model=moved)), shown)
+    write_config(moved, json.loads((moved / "config.json").read_text()))
+    assert Bundle(moved).config.files == listed
+    assert shared_files.share_files(moved) == Stored((), ())
+    assert (moved / "synthesis.onnx").read_bytes() == network
+    assert {path.name for path in moved.iterdir()} == {"config.json", *listed}
+    assert Bundle(moved).config.shared_with == {}
+
+
+def test_a_difference_that_is_another(trained_on: tuple[Path, Path]) -> None:
+    """Altered, of another file, or without the file that it differs from."""
+    old, new = trained_on
+    shared_files.share_files(old, new)
+    difference, base = old / "synthesis.onnx.difference", new / "synthesis.onnx"
+    kept, network = difference.read_bytes(), base.read_bytes()
+    for broken in (b"", kept[:-9], kept + b".", network[:100]):
+        difference.write_bytes(broken)
+        with pytest.raises(ModelMismatch, match=f"{difference}, found .*; reinstall the model"):
+            _ = Bundle(old).synthesis
+    difference.write_bytes(kept)
+    base.write_bytes(network[:-1] + b"!")
+    with pytest.raises(ModelMismatch, match=r"SHA-256 .* for .*\.difference, found"):
+        _ = Bundle(old).synthesis
+    base.unlink()
+    with pytest.raises(ModelMismatch, match="keep both folders beside one another"):
+        _ = Bundle(old).synthesis
+
+
 def test_files_of_others_do_not_change(pair: tuple[Path, Path], photographs: Path, tmp_path: Path) -> None:
     old, new = pair
     shared_files.share_files(old, new)
@@ -179,16 +233,17 @@ def test_folders_that_cannot_share(pair: tuple[Path, Path], tmp_path: Path) -> N
     with pytest.raises(UsageError, match="alike, found none"):
         shared_files.share_files(old, other)
     shared_files.share_files(old, new)
-    with pytest.raises(UsageError, match="all of its files"):
-        shared_files.share_files(old, other)
+    with pytest.raises(UsageError, match="alike, found none"):  # which has nothing of its own to give
+        shared_files.share_files(other, old)
 
 
 def test_the_command(pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     shared_files.main([str(path) for path in pair])
     assert "analysis.onnx, tables.npz" in capsys.readouterr().out
+    shared_files.main([str(pair[0])])
+    assert "shares with none: nothing" in capsys.readouterr().out
     for wrong in (
         [],
-        [str(pair[0])],
         [str(pair[0]), str(pair[0])],
         [str(pair[0].parent / "no"), str(pair[1])],
     ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ def without_forecast(bundle: Bundle, place: Path) -> Path:
     del table["files"][FORECAST_NAME]
     table.pop("shared_with", None)
     for name in table["files"]:
-        shutil.copy(bundle.path(name), folder / name)
+        (folder / name).write_bytes(bundle.content(name))
     (folder / CONFIG_NAME).write_text(json.dumps(table), encoding="utf-8")
     return folder
 

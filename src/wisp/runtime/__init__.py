@@ -1,19 +1,14 @@
 """Networks and model bundles. The only room that imports onnxruntime; it knows no tokens and no files' bytes."""
 
-from wisp.runtime.bundle import (
-    CONFIG_NAME,
-    DISTANCE_NAME,
-    FORECAST_NAME,
-    PRIOR_NAME,
-    SHARED_NAME,
-    Bundle,
-    BundleConfig,
-)
+from wisp.runtime.bundle import CONFIG_NAME, DISTANCE_NAME, FORECAST_NAME, PRIOR_NAME, Bundle
+from wisp.runtime.bundle_config import SHARED_NAME, BundleConfig
+from wisp.runtime.differences import DIFFERENCE_SUFFIX, make_difference
 from wisp.runtime.locate import find_bundle, installed_bundles
 from wisp.runtime.sessions import Network, default_threads, settle_threads
 
 __all__ = [
     "CONFIG_NAME",
+    "DIFFERENCE_SUFFIX",
     "DISTANCE_NAME",
     "FORECAST_NAME",
     "PRIOR_NAME",
@@ -24,5 +19,6 @@ __all__ = [
     "default_threads",
     "find_bundle",
     "installed_bundles",
+    "make_difference",
     "settle_threads",
 ]

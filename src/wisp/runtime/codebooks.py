@@ -25,7 +25,7 @@ _WIDTHS = {_DOUBLE: 8, _SINGLE: 4}
 
 def read_codebooks(bundle: Bundle) -> tuple[NDArray[np.float32], ...] | None:
     """(G, 257, C) float32 for each level, the last row zeros; None where the network is built otherwise."""
-    books = list(_codebooks(bundle.verified("synthesis.onnx").read_bytes()))
+    books = list(_codebooks(bundle.content("synthesis.onnx")))
     groups = bundle.config.groups
     if len(books) != sum(groups):
         return None

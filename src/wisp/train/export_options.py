@@ -10,7 +10,7 @@ from typing import Any
 
 from wisp.codecs.registry import refuse_released
 from wisp.errors import UsageError
-from wisp.runtime.bundle import CONFIG_FORMAT
+from wisp.runtime.bundle_config import CONFIG_FORMAT
 from wisp.train.shared_files import refuse_keeper
 
 

@@ -81,7 +81,7 @@ def network_of_bundle(bundle: Bundle, config: ModelConfig) -> TokenPyramid:
     bounded = False
     syntheses = [partial(write_synthesis, noise=sizes) for sizes in _possible_noise(bundle, config)]
     for name, writes in (("analysis.onnx", [write_analysis]), ("synthesis.onnx", syntheses)):
-        packed = onnx.load_model_from_string(bundle.verified(name).read_bytes())
+        packed = onnx.load_model_from_string(bundle.content(name))
         found = kernels_in_half_precision(packed)
         read = _read_notes(found, writes, network)
         if read is None:

@@ -50,7 +50,7 @@ def generator_of_bundle(bundle: Bundle, config: VectorConfig) -> VectorSynthesis
         network.synthesis.log_gain.zero_()
     writer = _NotingWriter()
     wanted = write_latent_synthesis(writer, network)
-    found = onnx.load_model_from_string(bundle.verified("synthesis.onnx").read_bytes())
+    found = onnx.load_model_from_string(bundle.content("synthesis.onnx"))
     stored = {part.name: numpy_helper.to_array(part) for part in found.graph.initializer}
     if [n.op_type for n in found.graph.node] != [n.op_type for n in wanted.graph.node]:
         raise ModelMismatch(f"expected a generator as the recipe says in {bundle.folder}, found another")

@@ -34,7 +34,7 @@ class LevelConfig:
 
 
 def default_config(groups: Sequence[int], routed: bool = False) -> tuple[LevelConfig, ...]:
-    """About 1.2 million weights for three levels of four groups; coarser levels and earlier groups take more stages.
+    """About 1.6 million weights for three levels of four groups; coarser levels and earlier groups take more stages.
 
     A single level has nothing coarser to be told by, so all of its groups take stages. So do those of a routed
     pyramid, where a token has only its neighbours.
@@ -43,7 +43,7 @@ def default_config(groups: Sequence[int], routed: bool = False) -> tuple[LevelCo
         return (LevelConfig(96, 192, 4, tuple((8, 4, 4, 2)[min(g, 3)] for g in range(groups[0]))),)
     if routed:
         return tuple(LevelConfig(64, 128, 3, stages=(4, 4)[:many]) for many in groups)
-    sizes = [(96, 192, 4), (96, 192, 4), (64, 128, 3)]
+    sizes = [(96, 192, 6), (96, 192, 8), (64, 128, 6)]
     counts = [(8, 4, 2, 1), (2, 2, 1, 1), (2, 1, 1, 1)]
     return tuple(
         LevelConfig(*sizes[min(i, 2)], stages=tuple(counts[min(i, 2)][min(g, 3)] for g in range(many)))

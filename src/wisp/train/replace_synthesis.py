@@ -35,12 +35,12 @@ def replace_synthesis(run: Path, folder: Path, eight_bits: bool = False) -> None
     state = load_checkpoint(run)
     refuse_released(state["recipe"]["model_number"])
     network = network_of(state)
-    stored = without_names(bundle.verified("analysis.onnx").read_bytes())
+    stored = without_names(bundle.content("analysis.onnx"))
     if stored not in (without_names(analysis_bytes(network, eight)) for eight in (False, True)):
         raise ModelMismatch(
             f"expected the analysis of {folder} in {run}, found another; export a bundle of its own"
         )
-    card = bundle.verified("card.md").read_text(encoding="utf-8")
+    card = bundle.content("card.md").decode()
     config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
     old, new = config["model_number"], state["recipe"]["model_number"]
     card = renew_training(card.replace(f"Model number {old}.", f"Model number {new}.", 1), state)

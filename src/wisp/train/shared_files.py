@@ -1,5 +1,8 @@
 """Store once what bundles have alike: the oldest keeps its own files and finds the others in the newer ones.
 
+A file of the same length that is nearly the other one's, such as a network that was trained on, is kept as its
+difference (wisp.runtime.differences).
+
     python -m wisp.train.shared_files OLD NEW...
 
 For a default model that moves on while its release stays (docs/decisions/0028-wisp-2.md).
@@ -9,22 +12,34 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from wisp.atomic import write_bytes_atomic
 from wisp.errors import UsageError, WispError
-from wisp.runtime import CONFIG_NAME, SHARED_NAME, Bundle
+from wisp.runtime import CONFIG_NAME, DIFFERENCE_SUFFIX, SHARED_NAME, Bundle, make_difference
 
 CARD_NAME = "card.md"  # stays beside its configuration
+WORTH_IT = 0.75  # of a file's size its difference may take
 
 
-def share_files(folder: Path, *others: Path) -> tuple[str, ...]:
-    """Remove from the bundle in `folder` what those in `others`, folders beside it, have alike; names, sorted.
+@dataclass(frozen=True)
+class Stored:
+    """Names of files, sorted: found elsewhere, and kept as a difference from what is there."""
+
+    alike: tuple[str, ...]
+    differing: tuple[str, ...]
+
+
+def share_files(folder: Path, *others: Path) -> Stored:
+    """Keep in the bundle in `folder` only what those in `others`, folders beside it, have not alike or nearly so.
+
+    What it shared before is looked for anew: without others the bundle is whole again.
 
     Raises:
-        UsageError: the folders are not beside one another, one of `others` has a name of more than a-z, 0-9 and _, the
-            bundle in `folder` shares files already or another has files in it, or nothing is alike.
+        UsageError: the folders are not beside one another, one of `others` has a name of more than a-z, 0-9 and _,
+            another bundle has files in `folder`, or nothing is alike.
         ModelMismatch, ModelNotFound: one of them is no sound bundle.
     """
     folder = folder.resolve()
@@ -37,28 +52,45 @@ def share_files(folder: Path, *others: Path) -> tuple[str, ...]:
         keepers.append(Bundle(other))
     refuse_keeper(folder)
     bundle = Bundle(folder)
-    if bundle.config.shared_with:
-        raise UsageError(
-            f"expected a bundle with all of its files in {folder}, found one that shares them with "
-            f"{_names(bundle)}; copy them into it first"
-        )
-    for name in bundle.config.files:
-        bundle.verified(name)
-    alike: dict[str, str] = {}
-    for keeper in keepers:
-        for name, digest in bundle.config.files.items():
-            is_its_own = name not in keeper.config.shared_with and name != CARD_NAME
-            if is_its_own and keeper.config.files.get(name) == digest and keeper.verified(name):
-                alike.setdefault(name, keeper.folder.name)
-    if not alike:
+    contents = {name: bundle.content(name) for name in bundle.config.files}
+    places = {name: place for name, data in contents.items() if (place := _place(name, data, keepers))}
+    if others and not places:
         raise UsageError(f"expected a file that {folder} and {_listed(others)} have alike, found none")
     path = folder / CONFIG_NAME
     table = json.loads(path.read_text(encoding="utf-8"))
-    table["shared_with"] = dict(sorted(alike.items()))
+    table["shared_with"] = {name: places[name].folder for name in sorted(places)}
+    own = {name: data for name, data in contents.items() if name not in places}
+    differing = {name: place.difference for name, place in places.items() if place.difference}
+    for name, data in (own | {name + DIFFERENCE_SUFFIX: data for name, data in differing.items()}).items():
+        write_bytes_atomic(folder / name, data)
     write_bytes_atomic(path, (json.dumps(table, indent=1) + "\n").encode())
-    for name in alike:
-        (folder / name).unlink()
-    return tuple(sorted(alike))
+    for name in places:
+        (folder / name).unlink(missing_ok=True)
+    for name in contents.keys() - differing.keys():
+        (folder / (name + DIFFERENCE_SUFFIX)).unlink(missing_ok=True)
+    return Stored(tuple(sorted(set(places) - set(differing))), tuple(sorted(differing)))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The folder that has a file, and what makes it of the one there, or None where that is the same."""
+
+    folder: str
+    difference: bytes | None = None
+
+
+def _place(name: str, data: bytes, keepers: Sequence[Bundle]) -> _Place | None:
+    """Where a file can be had: whole, or else by the smallest difference that is worth it; None if nowhere."""
+    best, smallest = None, len(data) * WORTH_IT
+    for keeper in keepers:
+        if name == CARD_NAME or name not in keeper.config.files or name in keeper.config.shared_with:
+            continue
+        base = keeper.content(name)
+        if base == data:
+            return _Place(keeper.folder.name)
+        if len(base) == len(data) and len(difference := make_difference(data, base)) < smallest:
+            best, smallest = _Place(keeper.folder.name, difference), len(difference)
+    return best
 
 
 def refuse_keeper(folder: Path) -> None:
@@ -84,18 +116,15 @@ def main(arguments: list[str]) -> None:
     """Share, and say what; or say why not."""
     try:
         old, *new = (Path(argument) for argument in arguments)
-        alike = share_files(old, *new)
+        stored = share_files(old, *new)
     except (ValueError, OSError, WispError) as fault:
         sys.exit(f"expected the folders of bundles beside one another: {fault}")
-    print(f"{old} shares with {_listed(new)}: {', '.join(alike)}")
+    print(f"{old} shares with {_listed(new) or 'none'}: {', '.join(stored.alike) or 'nothing'}")
+    print(f"kept as differences: {', '.join(stored.differing) or 'nothing'}")
 
 
-def _listed(folders: Iterable[Path]) -> str:
-    return " and ".join(str(folder) for folder in folders)
-
-
-def _names(bundle: Bundle) -> str:
-    return " and ".join(sorted(set(bundle.config.shared_with.values())))
+def _listed(folders: Iterable[object]) -> str:
+    return " and ".join(map(str, folders))
 
 
 if __name__ == "__main__":
