@@ -3,6 +3,7 @@
 data  = wisp.compress(image, size=2000)     # bytes, len(data) <= 2000, always
 image = wisp.decompress(data)               # PIL.Image
 info  = wisp.read_info(data)                # ImageInfo, no pixels decoded
+wisp.check(data)                            # raises if the file is cut or damaged
 full  = wisp.reconstruct(data)              # Reconstruction(image, confidence, info)
 parts = wisp.packetize(image, size=2000, mtu=200)
 full  = wisp.unpacketize(parts[3:])         # any of them will do
@@ -35,6 +36,7 @@ from wisp.errors import (
 if TYPE_CHECKING:
     from wisp.api import compress, decompress, from_text, open_image, read_info, reconstruct, to_text
     from wisp.imaging import Picture
+    from wisp.integrity import check
     from wisp.packets import packetize, unpacketize
     from wisp.sequences import compress_sequence, decompress_sequence, key_frame, read_sequence_info
     from wisp.types import DroppedPacket, Fill, ImageInfo, PacketReconstruction, Reconstruction, SequenceInfo
@@ -66,6 +68,7 @@ __all__ = [
     "UsageError",
     "WispError",
     "__version__",
+    "check",
     "compress",
     "compress_sequence",
     "decompress",
@@ -84,6 +87,7 @@ __all__ = [
 # What stands on numpy and Pillow is loaded when it is first asked for, so that `import wisp` costs a program nothing.
 _HOMES = {
     "wisp.api": ("compress", "decompress", "from_text", "open_image", "read_info", "reconstruct", "to_text"),
+    "wisp.integrity": ("check",),
     "wisp.packets": ("packetize", "unpacketize"),
     "wisp.sequences": ("compress_sequence", "decompress_sequence", "key_frame", "read_sequence_info"),
     "wisp.imaging": ("Picture",),

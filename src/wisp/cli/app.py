@@ -9,6 +9,7 @@ import typer
 
 from wisp import __version__
 from wisp.cli.bench import bench_command
+from wisp.cli.check import check_command
 from wisp.cli.compare import compare_command
 from wisp.cli.compress import compress_command
 from wisp.cli.console import show, tolerate_narrow_encodings
@@ -43,6 +44,7 @@ _FILES: dict[str, Callable[..., None]] = {
 }
 _OTHERS: dict[str, Callable[..., None]] = {
     "info": info_command,
+    "check": check_command,
     "models": models_command,
     "demo": demo_command,
     "compare": compare_command,

@@ -67,7 +67,7 @@ def info_command(
     """Show what a file says of itself.
 
     Nothing is decoded, and no model is needed, but for the grain map; so a file that was cut or damaged behind its
-    front is not found out. `wisp decompress` does.
+    front is not found out; `wisp check` does that.
     """
     if reads_sequence([file]):
         refuse_for_frames(grain_map=grain_map, grain_map_raw=grain_map_raw)

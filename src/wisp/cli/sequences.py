@@ -103,12 +103,7 @@ def decompress_frames(
             f"expected a sequence, and a folder or a video for its frames, found {len(paths)} names; name both"
         )
     source, target = paths
-    try:
-        data = Path(source).read_bytes()
-    except OSError as fault:
-        raise CodecError(
-            f"{source!r}: expected a sequence to read, found: {fault.strerror}; check the name"
-        ) from fault
+    data = _read(source)
     with naming(source):
         info = read_sequence_info(data)
         into_video = check_target(target, info.width, info.height, force)
@@ -131,12 +126,7 @@ def sequence_lines(path: str, as_json: bool) -> list[str]:
     Raises:
         CodecError: it cannot be read, or its bytes are at fault.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as fault:
-        raise CodecError(
-            f"{path!r}: expected a sequence to read, found: {fault.strerror}; check the name"
-        ) from fault
+    data = _read(path)
     with naming(path):
         info = read_sequence_info(data)
     if as_json:
@@ -148,6 +138,27 @@ def sequence_lines(path: str, as_json: bool) -> list[str]:
         f"  model     {info.model_number}",
         f"  key frames {', '.join(map(str, info.keys))}: {sum(keys)} bytes together",
     ]
+
+
+def check_frames(path: str, model: str | None, threads: int | None) -> None:
+    """Show all frames of a sequence to nobody.
+
+    Raises:
+        CodecError: it cannot be read, or its bytes are at fault.
+    """
+    data = _read(path)
+    with naming(path):
+        for _ in decompress_sequence(data, model=model, threads=threads):
+            pass
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as fault:
+        raise CodecError(
+            f"{path!r}: expected a sequence to read, found: {fault.strerror}; check the name"
+        ) from fault
 
 
 def parse_rate(text: str) -> tuple[int, int]:
