@@ -64,6 +64,20 @@ def test_alpha_is_looked_at(photo_u8: NDArray[np.uint8], tiny_model: Path) -> No
             look(other, model=tiny_model)
 
 
+def test_detail_is_opened(photo_u8: NDArray[np.uint8], prior_model: Path) -> None:
+    """Detail whose check holds, and which is no frame, or a part of one, or one of another size."""
+    data = wisp.compress(photo_u8, size=50_000, model=prior_model)
+    wisp.check(data, model=prior_model)
+    codec, file = codec_for_model(prior_model), unpack_file(data)
+    tokens, detail = codec.decode(file)
+    assert detail
+    for other in (b"garbage!" * 4, detail[:40], detail[:6] + b"\x05" + detail[7:]):
+        forged = codec.write_tokens(tokens, file.header, file.chunks, other)
+        for look in (wisp.check, wisp.decompress):
+            with pytest.raises(wisp.Corrupt, match="expected detail"):
+                look(forged, model=prior_model)
+
+
 def test_what_is_no_file(data: bytes, tiny_model: Path) -> None:
     with pytest.raises(wisp.NotWisp):
         wisp.check(b"GIF89a and so on", model=tiny_model)
@@ -87,6 +101,8 @@ def test_the_command(data: bytes, tiny_model: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text(wisp.to_text(data))
     assert run_cli("check", text, *options).code == 0
+    text.write_text(wisp.to_text(data)[:-1])
+    assert_one_line_error(run_cli("check", text, *options), 1, "text.txt", "again")
     assert_one_line_error(run_cli("check", cut, *options), 1, "cut.wisp", "the end is missing")
     ran = run_cli("check", cut, whole, tmp_path / "none.wisp", other, *options)
     assert ran.code == 1

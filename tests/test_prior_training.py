@@ -92,7 +92,7 @@ def test_training_on_begins_where_the_bundle_was(prior_model: Path, tmp_path: Pa
 
 def test_mirror_images_count_as_the_same_photograph(prior_model: Path, tmp_path: Path) -> None:
     """Else a picture is measured whose mirror image was trained on; and tokens kept for one use are not another's."""
-    data, cache, bundle = tmp_path / "pictures", tmp_path / "tokens.npz", Bundle(prior_model)
+    data, cache, bundle = tmp_path / "pictures", tmp_path / "tokens", Bundle(prior_model)
     data.mkdir()
     for seed in range(2):
         Image.fromarray(example_picture(96, 128, seed)).save(data / f"{seed}.png")
@@ -109,6 +109,9 @@ def test_mirror_images_count_as_the_same_photograph(prior_model: Path, tmp_path:
     assert np.array_equal(both[3].pyramid.planes[2], wanted.pyramid.planes[2])
     with pytest.raises(UsageError, match="found others"):
         collect_samples(bundle, data, cache=cache)
+    (data / "1.png").rename(data / "other.png")
+    with pytest.raises(UsageError, match="found others"):
+        collect_samples(bundle, data, mirrored=True, cache=cache)
 
 
 def test_priors_that_cannot_be_read_are_refused(
@@ -153,3 +156,15 @@ def test_a_prior_does_not_shrink(prior_model: Path) -> None:
     for fewer in ({"width": 8}, {"hidden": 8}, {"blocks": 1}, {"stages": (2, 2, 2, 2)}):
         with pytest.raises(UsageError, match="at least as large"):
             grown_level(small, replace(small.config, **fewer), (4, 4, 4), (32, 16, 8))
+
+
+@pytest.mark.parametrize(
+    ("groups", "strides"), [((4, 4, 4), (32, 8, 4)), ((2, 4, 4), (32, 16, 8)), ((4, 2, 4), (32, 16, 8))]
+)
+def test_a_prior_of_another_pyramid_does_not_grow(
+    prior_model: Path, groups: tuple[int, ...], strides: tuple[int, ...]
+) -> None:
+    small = level_of_bundle(Bundle(prior_model), 1)
+    config = replace(small.config, stages=small.config.stages)
+    with pytest.raises(UsageError, match="start from another bundle"):
+        grown_level(small, config, groups, strides)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +119,25 @@ def test_a_configuration_written_anew_keeps_what_is_shared(pair: tuple[Path, Pat
     (old / "forecast.npz").unlink()
     write_config(old, json.loads((old / "config.json").read_text()))
     assert Bundle(old).config.files == before
+    kept = new.rename(new.with_name("kept"))  # and while the other folder is away
+    write_config(old, json.loads((old / "config.json").read_text()))
+    kept.rename(new)
+    assert Bundle(old).config.files == before
+    assert Bundle(old).verified("tables.npz") == new / "tables.npz"
+    (old / "tables.npz").write_bytes(b"its own")
+    write_config(old, json.loads((old / "config.json").read_text()))
+    assert Bundle(old).config.shared_with == {"analysis.onnx": "new"}
+    assert Bundle(old).content("tables.npz") == b"its own"
+
+
+def test_what_is_missing_is_not_blamed_on_others(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, _ = pair
+    (old / "tables.npz").unlink()
+    monkeypatch.chdir(old.parent)
+    with pytest.raises(ModelMismatch, match="found none; reinstall the model"):
+        _ = Bundle(Path("old")).tables
 
 
 def test_whatever_the_folder_is_called(
@@ -164,6 +185,67 @@ def test_what_is_nearly_alike_is_kept_as_a_difference(
     assert (moved / "synthesis.onnx").read_bytes() == network
     assert {path.name for path in moved.iterdir()} == {"config.json", *listed}
     assert Bundle(moved).config.shared_with == {}
+
+
+@pytest.mark.parametrize("before", ["whole", "difference", "alike"])
+@pytest.mark.parametrize("after", ["whole", "difference", "alike"])
+def test_whatever_stops_it(
+    before: str, after: str, trained_on: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at any of its steps, the bundle is sound, and the next try goes through."""
+    old, new = trained_on
+    network = (old / "synthesis.onnx").read_bytes()
+    keepers = {"whole": (), "difference": (new,), "alike": (shutil.copytree(old, old.with_name("like")),)}
+    steps = ("write_bytes_atomic", "Path.unlink")
+    count = 0
+    while True:
+        shared_files.share_files(old, *keepers[before])
+        left = [count]
+
+        def stumbling(step: Callable[..., None], left: list[int] = left) -> Callable[..., None]:
+            def run(*arguments: object, **options: object) -> None:
+                if not left[0]:
+                    raise KeyboardInterrupt
+                left[0] -= 1
+                step(*arguments, **options)
+
+            return run
+
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(shared_files, steps[0], stumbling(shared_files.write_bytes_atomic))
+                patch.setattr(Path, "unlink", stumbling(Path.unlink))
+                shared_files.share_files(old, *keepers[after])
+        except KeyboardInterrupt:
+            assert Bundle(old).content("synthesis.onnx") == network
+            assert all(Bundle(old).content(name) for name in Bundle(old).config.files)
+            shared_files.share_files(old, *keepers[after])
+            assert Bundle(old).content("synthesis.onnx") == network
+            count += 1
+        else:
+            break
+    assert count >= 2
+    assert Bundle(old).content("synthesis.onnx") == network
+
+
+def test_a_link_to_the_only_copy_is_no_copy(pair: tuple[Path, Path]) -> None:
+    old, new = pair
+    shutil.copy(old / "synthesis.onnx", new / "synthesis.onnx")
+    (new / "tables.npz").unlink()
+    (new / "tables.npz").symlink_to(old / "tables.npz")
+    write_config(new, json.loads((new / "config.json").read_text()))
+    assert shared_files.share_files(old, new).alike == ("analysis.onnx", "synthesis.onnx")
+    assert (new / "tables.npz").read_bytes()
+
+
+def test_without_lzma_all_else_works(trained_on: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = trained_on
+    shared_files.share_files(old, new)
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    assert Bundle(new).content("synthesis.onnx")
+    assert Bundle(old).tables
+    with pytest.raises(ModelMismatch, match="a Python without lzma"):
+        _ = Bundle(old).synthesis
 
 
 def test_a_difference_that_is_another(trained_on: tuple[Path, Path]) -> None:

@@ -22,8 +22,8 @@ def check_command(
 ) -> None:
     """Check that wisp files are whole and undamaged.
 
-    Tokens are decoded and compared with the check of each file, which takes a third of the time of decompressing;
-    of a .wisps sequence all frames are shown. Files at fault are named, and the exit code is 1.
+    Tokens are decoded and compared with the check of each file, and no picture is made; of a .wisps sequence all frames
+    are. Files at fault are named, and the exit code is 1.
     """
 
     def work(job: Job) -> None:

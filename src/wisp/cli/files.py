@@ -53,7 +53,9 @@ def read_wisp(path: str, limit: int | None = None) -> tuple[bytes, bool]:
         raise CodecError(
             f"{path!r}: expected a wisp file to read, found: {reason}; check the name"
         ) from fault
-    data = from_text(decode_text(data)) if is_text else data
+    if is_text:
+        with naming(path):
+            data = from_text(decode_text(data))
     if has_packet_signature(data):
         raise NotWisp(
             f"{path!r}: expected a wisp file, found a packet; join packets by `wisp packets --join`"

@@ -105,11 +105,26 @@ def add_detail(shown_u8: NDArray[np.uint8], frame: bytes) -> NDArray[np.uint8]:
     """What the tokens show (H, W, 3) with the difference added.
 
     Raises:
+        as `open_detail`.
+    """
+    height, width = shown_u8.shape[:2]
+    difference = open_detail(frame, height, width)
+    out = np.empty_like(shown_u8)
+    for top in range(0, height, BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        total = shown_u8[rows].astype(np.int16) + difference[rows] - CENTRE
+        out[rows] = np.clip(total, 0, 255)
+    return out
+
+
+def open_detail(frame: bytes, height: int, width: int) -> NDArray[np.uint8]:
+    """The difference (H, W, 3) in a frame; 128 is none.
+
+    Raises:
         Corrupt: the frame is of another size, or damaged.
         LimitExceeded: it has more pixels than the program allows Pillow.
         UsageError: the installed Pillow cannot read WebP.
     """
-    height, width = shown_u8.shape[:2]
     if len(frame) < 10 or frame[0] & 1 or frame[3:6] != _START:
         raise Corrupt("expected detail as a VP8 key frame, found other bytes; the file is damaged")
     found = struct.unpack_from("<HH", frame, 6)  # the two highest bits of each are a scale, which must be 0
@@ -136,12 +151,7 @@ def add_detail(shown_u8: NDArray[np.uint8], frame: bytes) -> NDArray[np.uint8]:
     except Exception as fault:  # Pillow's decoder raises several kinds for damaged data
         text = " ".join(str(fault).split())
         raise Corrupt(f"expected detail as a VP8 frame, found: {text}; the file is damaged") from None
-    out = np.empty_like(shown_u8)
-    for top in range(0, height, BAND_ROWS):
-        rows = slice(top, top + BAND_ROWS)
-        total = shown_u8[rows].astype(np.int16) + difference[rows] - CENTRE
-        out[rows] = np.clip(total, 0, 255)
-    return out
+    return difference
 
 
 def _error(original_u8: NDArray[np.uint8], found_u8: NDArray[np.uint8]) -> float:

@@ -71,7 +71,8 @@ class Bundle:
     def path(self, name: str) -> Path:
         """Where one of the bundle's files is, or should be: in its folder, or in the one that it shares it with."""
         own = self.folder / name
-        return own if os.path.exists(own) or self._difference(name) else self._beside(name)
+        is_here = name not in self.config.shared_with or os.path.exists(own) or self._difference(name)
+        return own if is_here else self._beside(name)
 
     def verified(self, name: str) -> Path:
         """Path of one of the bundle's files that is stored whole, once its SHA-256 agrees."""

@@ -7,8 +7,6 @@ what is promised is the hash of the file that comes out.
 
 from __future__ import annotations
 
-import lzma
-
 import numpy as np
 
 DIFFERENCE_SUFFIX = ".difference"
@@ -22,6 +20,8 @@ def make_difference(data: bytes, base: bytes) -> bytes:
     """
     if len(data) != len(base):
         raise ValueError(f"{len(data)} bytes, and {len(base)} to differ from")
+    import lzma
+
     return lzma.compress((_bytes(data) - _bytes(base)).tobytes(), check=lzma.CHECK_NONE)
 
 
@@ -29,8 +29,12 @@ def apply_difference(difference: bytes, base: bytes) -> bytes:
     """The file that differs from `base` by `difference`.
 
     Raises:
-        ValueError: `difference` is none of a file as long as `base`.
+        ValueError: `difference` is none of a file as long as `base`, or this Python has no lzma.
     """
+    try:
+        import lzma  # which some builds of Python lack, and most models do without
+    except ImportError as fault:
+        raise ValueError(f"a Python without lzma ({fault})") from None
     stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
     try:
         found = stream.decompress(difference, len(base) + 1)

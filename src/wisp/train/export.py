@@ -26,7 +26,7 @@ from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.imaging import pad_to_multiple
 from wisp.runtime.bundle import CONFIG_NAME, Bundle
-from wisp.runtime.differences import DIFFERENCE_SUFFIX, apply_difference
+from wisp.runtime.differences import DIFFERENCE_SUFFIX
 from wisp.tokens.contexts import Context
 from wisp.tokens.pyramid import TokenPyramid
 from wisp.train.card import write_card
@@ -137,28 +137,18 @@ def export_bundle(run: Path, folder: Path, data: Path, options: ExportOptions | 
 
 
 def write_config(folder: Path, table: dict[str, Any]) -> None:
-    """Write config.json with the hashes of the folder's other files, and those of what it shares as they were."""
+    """Write config.json with the hashes of the folder's other files; those it shares are listed as they were."""
     own = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
         if path.name != CONFIG_NAME and not path.name.endswith(DIFFERENCE_SUFFIX)
     }
-    table["files"] = dict(sorted((_shared(folder, table) | own).items()))
+    shared = {name: other for name, other in table.get("shared_with", {}).items() if name not in own}
+    listed = own | {name: table["files"][name] for name in shared}
+    table = {**table, "files": dict(sorted(listed.items()))} | ({"shared_with": shared} if shared else {})
+    if not shared:
+        table.pop("shared_with", None)
     (folder / CONFIG_NAME).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-
-
-def _shared(folder: Path, table: dict[str, Any]) -> dict[str, str]:
-    """Hashes of the files that the bundle has in folders beside, as the configuration `table` lists them."""
-    beside = folder.resolve().parent
-    found = {}
-    for name, other in table.get("shared_with", {}).items():
-        difference, path = folder / (name + DIFFERENCE_SUFFIX), beside / other / name
-        data = path.read_bytes() if path.is_file() else b""
-        if difference.is_file():
-            data = apply_difference(difference.read_bytes(), data)
-        if hashlib.sha256(data).hexdigest() == table["files"][name]:
-            found[name] = table["files"][name]
-    return found
 
 
 def _fit(

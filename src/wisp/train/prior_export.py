@@ -69,7 +69,7 @@ def train_prior(
 
     Raises:
         ModelError: the bundle cannot be used.
-        UsageError: there are no photographs, or the weights left the exact range.
+        UsageError: there are no photographs, `start` has a prior of another shape, or the weights left the exact range.
     """
     bundle = Bundle(folder, threads)
     if bundle.config.latent:
@@ -81,15 +81,16 @@ def train_prior(
         torch.set_num_threads(threads)
     groups, strides = bundle.config.groups, bundle.config.strides
     tables = PyramidEntropyModel(bundle.tables, bundle.config.contexts, groups, strides, bundle.config.grain)
-    samples = collect_samples(bundle, data, limit=image_limit, mirrored=mirrored, cache=cache, note=note)
     levels = tuple(config or default_config(groups, bundle.config.grain == ROUTED))
     shares = [LEVEL_SHARES[min(i, len(LEVEL_SHARES) - 1)] for i in range(len(groups))]
-
-    def grow(sizes: LevelConfig, level: int) -> LevelPrior | None:
-        if start is None:
-            return None
-        return grown_level(level_of_bundle(Bundle(start), level), sizes, groups, strides)
-
+    begun: list[LevelPrior | None] = [None] * len(groups)
+    if start is not None:
+        torch.manual_seed(0)
+        begun = [
+            grown_level(level_of_bundle(Bundle(start), level), sizes, groups, strides)
+            for level, sizes in enumerate(levels)
+        ]
+    samples = collect_samples(bundle, data, limit=image_limit, mirrored=mirrored, cache=cache, note=note)
     trained = []
     for level, (sizes, share) in enumerate(zip(levels, shares, strict=True)):
         found = train_level(
@@ -99,7 +100,7 @@ def train_prior(
             level,
             minutes * share / sum(shares),
             max_steps=max_steps,
-            start=grow(sizes, level),
+            start=begun[level],
             note=note,
         )
         for group, (before, after) in enumerate(zip(found.table_bits, found.prior_bits, strict=True)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import nn
 
 from wisp.errors import UsageError
 from wisp.train.prior_layers import IntegerConv, IntegerEmbedding
@@ -22,7 +23,7 @@ def grown_level(
     """`small` as a network of the sizes in `config`, which may have more channels, hidden units and blocks.
 
     Raises:
-        UsageError: a size is smaller than before, or the stages are others.
+        UsageError: a size is smaller than before, or stages, groups or strides are others.
     """
     before = small.config
     is_larger = (
@@ -31,6 +32,10 @@ def grown_level(
     if not is_larger or config.stages != before.stages:
         raise UsageError(f"expected a prior at least as large as {before}, found {config}")
     large = LevelPrior(config, small.level, groups, strides)
+    if _shape(small) != _shape(large):
+        raise UsageError(
+            f"expected a prior of groups and strides {_shape(large)}, found {_shape(small)}; start from another bundle"
+        )
     old = dict(small.named_modules())
     for name, layer in large.named_modules():
         known = old.get(name)
@@ -50,3 +55,9 @@ def _widen(small: IntegerConv, large: IntegerConv) -> None:
     large.weight[:rows] = 0
     large.weight[:rows, :columns] = small.weight
     large.bias[:rows] = small.bias
+
+
+def _shape(network: LevelPrior) -> tuple[list[int], list[int]]:
+    """Groups of the coarser levels and of its own, and how many times as fine each level is as the one before."""
+    coarser = [len(tables) for tables in network.coarser if isinstance(tables, nn.ModuleList)]
+    return [*coarser, len(network.tokens)], network.ratios

@@ -97,7 +97,8 @@ def train_level(
         recent[1] += float(alone[now].sum())
         recent[2] += float(now.sum())
         step += 1
-    held = [s for s in samples if not s.photograph % HELD_OUT][:MEASURED]
+    first = {s.photograph: s for s in reversed(samples)}  # not as in a mirror
+    held = [first[number] for number in sorted(first) if not number % HELD_OUT][:MEASURED]
     return measure_level(network, held, maker)
 
 

@@ -7,6 +7,8 @@ and the allocation runs on the latent errors alone, without decoding probes, at 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,11 +59,9 @@ def collect_samples(
     """Samples of the photographs under `data`, at most `limit` of them, evenly spread; `mirrored`: and as in a mirror.
 
     Raises:
-        UsageError: there is no photograph, or the cache is of another bundle or other settings.
+        UsageError: there is no photograph, or the cache is of another bundle, other photographs or settings.
     """
-    key = " ".join(
-        (*(bundle.config.files[f] for f in ("analysis.onnx", "tables.npz")), f"{limit} {mirrored}")
-    )
+    key = _key(bundle, data, limit, mirrored)
     if cache is not None and cache.is_file():
         return _load(cache, key, bundle)
     codec = TokenPyramidCodec(bundle)
@@ -78,6 +78,17 @@ def collect_samples(
     if cache is not None:
         _save(cache, key, samples)
     return samples
+
+
+def _key(bundle: Bundle, data: Path, limit: int | None, mirrored: bool) -> str:
+    """Of all that the samples follow from; photographs count by the names and sizes of their files."""
+    made = [bundle.config.files[name] for name in ("analysis.onnx", "tables.npz")]
+    paths = [path for path in (sorted(data.rglob("*")) if data.is_dir() else [data]) if path.is_file()]
+    listed = [f"{path.relative_to(data)} {path.stat().st_size}" for path in paths]
+    told = "\n".join(
+        (*made, json.dumps(bundle.config.allocation, sort_keys=True), f"{limit} {mirrored}", *listed)
+    )
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _sample(codec: TokenPyramidCodec, pixels: NDArray[np.uint8], random: np.random.Generator) -> Sample:
@@ -108,7 +119,8 @@ def _save(path: Path, key: str, samples: Sequence[Sample]) -> None:
     maps = np.concatenate([s.maps.ravel() for s in samples])
     path.parent.mkdir(parents=True, exist_ok=True)
     photographs = np.array([s.photograph for s in samples], np.int32)
-    np.savez(path, key=np.array(key), sides=sides, maps=maps, photographs=photographs, **planes)  # type: ignore[arg-type]
+    with path.open("wb") as stream:  # np.savez would give a name another suffix
+        np.savez(stream, key=np.array(key), sides=sides, maps=maps, photographs=photographs, **planes)  # type: ignore[arg-type]
 
 
 def _load(path: Path, key: str, bundle: Bundle) -> list[Sample]:
@@ -117,7 +129,7 @@ def _load(path: Path, key: str, bundle: Bundle) -> list[Sample]:
     with np.load(path, allow_pickle=False) as archive:
         if str(archive["key"]) != key:
             raise UsageError(
-                f"expected tokens of bundle {bundle.folder} in {path}, of the same share of photographs, found others; "
+                f"expected tokens of bundle {bundle.folder} and the same photographs in {path}, found others; "
                 "remove it"
             )
         levels = [archive[f"level_{i}"] for i in range(len(groups))]

@@ -53,22 +53,34 @@ def share_files(folder: Path, *others: Path) -> Stored:
     refuse_keeper(folder)
     bundle = Bundle(folder)
     contents = {name: bundle.content(name) for name in bundle.config.files}
-    places = {name: place for name, data in contents.items() if (place := _place(name, data, keepers))}
+    places = {
+        name: place for name, data in contents.items() if (place := _place(name, data, keepers, folder))
+    }
     if others and not places:
         raise UsageError(f"expected a file that {folder} and {_listed(others)} have alike, found none")
+    differing = {name: place.difference for name, place in places.items() if place.difference}
+    # Whole first: a file that is there counts before all that is said of it, so the bundle is sound at every step.
+    for name, data in contents.items():
+        if not (folder / name).is_file():
+            write_bytes_atomic(folder / name, data)
+    _write_places(folder, {})
+    for name in contents:
+        (folder / (name + DIFFERENCE_SUFFIX)).unlink(missing_ok=True)
+    for name, difference in differing.items():
+        write_bytes_atomic(folder / (name + DIFFERENCE_SUFFIX), difference)
+    _write_places(folder, {name: places[name].folder for name in sorted(places)})
+    for name in places:
+        (folder / name).unlink()
+    return Stored(tuple(sorted(set(places) - set(differing))), tuple(sorted(differing)))
+
+
+def _write_places(folder: Path, places: dict[str, str]) -> None:
     path = folder / CONFIG_NAME
     table = json.loads(path.read_text(encoding="utf-8"))
-    table["shared_with"] = {name: places[name].folder for name in sorted(places)}
-    own = {name: data for name, data in contents.items() if name not in places}
-    differing = {name: place.difference for name, place in places.items() if place.difference}
-    for name, data in (own | {name + DIFFERENCE_SUFFIX: data for name, data in differing.items()}).items():
-        write_bytes_atomic(folder / name, data)
+    table["shared_with"] = places
+    if not places:
+        del table["shared_with"]
     write_bytes_atomic(path, (json.dumps(table, indent=1) + "\n").encode())
-    for name in places:
-        (folder / name).unlink(missing_ok=True)
-    for name in contents.keys() - differing.keys():
-        (folder / (name + DIFFERENCE_SUFFIX)).unlink(missing_ok=True)
-    return Stored(tuple(sorted(set(places) - set(differing))), tuple(sorted(differing)))
 
 
 @dataclass(frozen=True)
@@ -79,11 +91,13 @@ class _Place:
     difference: bytes | None = None
 
 
-def _place(name: str, data: bytes, keepers: Sequence[Bundle]) -> _Place | None:
+def _place(name: str, data: bytes, keepers: Sequence[Bundle], folder: Path) -> _Place | None:
     """Where a file can be had: whole, or else by the smallest difference that is worth it; None if nowhere."""
     best, smallest = None, len(data) * WORTH_IT
     for keeper in keepers:
         if name == CARD_NAME or name not in keeper.config.files or name in keeper.config.shared_with:
+            continue
+        if keeper.path(name).resolve().parent == folder:  # a link to the very file that would be removed
             continue
         base = keeper.content(name)
         if base == data:
