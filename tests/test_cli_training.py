@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from cli_runner import assert_one_line_error, run_cli
 from numpy.typing import NDArray
 from PIL import Image
+
+from wisp.train.checkpoint import load_checkpoint
+from wisp.train.pyramid_trainer import PyramidTrainer
 
 RECIPE = """
 name = "tiny"
@@ -41,6 +47,24 @@ def recipe(tmp_path: Path, photo_u8: NDArray[np.uint8]) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(RECIPE)
     return path
+
+
+def test_a_run_that_is_told_to_end_keeps_a_checkpoint(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = PyramidTrainer.step
+
+    def told(self: PyramidTrainer, *arguments: Any) -> dict[str, float]:
+        if self.progress.total_step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(PyramidTrainer, "step", told)
+    before = signal.getsignal(signal.SIGTERM)
+    options = ("--data", tmp_path / "data", "--minutes", "5", "--threads", "1", "--device", "cpu")
+    assert run_cli("train", recipe, "--run", tmp_path / "run", *options).code == 130
+    assert load_checkpoint(tmp_path / "run")["progress"]["total_step"] in (1, 2)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_from_a_recipe_to_a_bundle_that_compresses(recipe: Path, tmp_path: Path) -> None:

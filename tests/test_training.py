@@ -288,6 +288,41 @@ def test_a_frozen_stage_leaves_the_tokens_alone(pictures: Path, tmp_path: Path) 
     assert changed == {"synthesis"}
 
 
+def test_a_run_that_was_done_goes_on_in_its_last_stage(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more minutes; its learning rate goes on from where the longer stage would be."""
+    from tiny_bundle import tiny_recipe
+
+    seconds = itertools.count()
+    monkeypatch.setattr("wisp.train.loop.time.monotonic", lambda: float(next(seconds)))
+    stages = (StageConfig("first", 0.5), StageConfig("second", 0.5, frozen_tokens=True))
+    recipe = replace(tiny_recipe(), stages=stages)
+    seen: list[tuple[str, float]] = []
+
+    def run(minutes: float, resume: bool = True) -> PyramidTrainer:
+        options = RunOptions(pictures, tmp_path / "run", minutes, resume=resume, device="cpu", threads=1)
+        trainer = PyramidTrainer(recipe, options)
+        step = trainer.step
+
+        def noting(stage: StageConfig, stage_progress: float) -> dict[str, float]:
+            seen.append((stage.name, stage_progress))
+            return step(stage, stage_progress)
+
+        monkeypatch.setattr(trainer, "step", noting)
+        trainer.train()
+        return trainer
+
+    first = run(0.2, resume=False).progress
+    assert (first.stage, first.total_seconds, first.total_step) == (2, 12, 12)
+    assert run(0.2).progress == first
+    seen.clear()
+    longer = run(0.4).progress
+    assert (longer.stage, longer.total_seconds, longer.total_step) == (2, 24, 24)
+    assert {name for name, _ in seen} == {"second"}
+    assert [progress for _, progress in seen] == pytest.approx([(6 + i) / 18 for i in range(12)])
+
+
 def test_averaging_leaves_frozen_weights_as_they_are() -> None:
     model, average = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
     for network in (model, average):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,7 @@ def train_command(
 ) -> None:
     """Train the model of a recipe.
 
-    The stages share the minutes as the recipe says. Ctrl-C keeps a checkpoint, with which --resume goes on.
+    The stages share the minutes as the recipe says. Ctrl-C, or `kill`, keeps a checkpoint, with which --resume goes on.
     """
     with needing_torch():
         from wisp.train.checkpoint import FILE_NAME
@@ -79,7 +80,8 @@ def train_command(
             max_steps=max_steps,
         )
         trainer = trainer_of(table, options)
-        trainer.train()
+        with ending_as_by_hand():
+            trainer.train()
     show(f"{place}: {trainer.progress.total_step} steps")
 
 
@@ -160,6 +162,20 @@ def verify_command(
     show("passed" if report.passed else "failed")
     if not report.passed:
         raise typer.Exit(BAD_INPUT)
+
+
+@contextmanager
+def ending_as_by_hand() -> Iterator[None]:
+    """A process that is told to end (SIGTERM) stops as if by Ctrl-C, which one in the background does not hear."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

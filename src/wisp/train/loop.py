@@ -136,6 +136,10 @@ class Trainer(ABC):
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.progress = Progress(**state["progress"])
+        if (
+            self.options.minutes * 60 > self.progress.total_seconds
+        ):  # a run that was done goes on in its last stage
+            self.progress.stage = min(self.progress.stage, len(self.recipe.stages) - 1)
         if environment() not in self.progress.environments:
             self.progress.environments.append(environment())
         self._start_optimizer(self.recipe.stages[min(self.progress.stage, len(self.recipe.stages) - 1)])
@@ -202,7 +206,6 @@ class Trainer(ABC):
         """Run the stages that are left; a checkpoint every few minutes, at each stage's end, and on Ctrl-C."""
         self.options.run.mkdir(parents=True, exist_ok=True)
         writer = SummaryWriter(str(self.options.run / "tensorboard"))
-        budget = self.options.minutes * 60
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -213,10 +216,17 @@ class Trainer(ABC):
             with Bar(*columns, refresh_per_second=1) as bar:
                 while self.progress.stage < len(self.recipe.stages) and not self._exhausted():
                     stage = self.recipe.stages[self.progress.stage]
-                    self._train_stage(stage, budget * stage.share, bar, writer)
+                    self._train_stage(stage, self._stage_budget(stage), bar, writer)
         finally:
             self.save()
             writer.close()
+
+    def _stage_budget(self, stage: StageConfig) -> float:
+        """Seconds of a stage, all legs together: its share; of the last one, resumed, what is left of the minutes."""
+        progress, seconds = self.progress, self.options.minutes * 60
+        if progress.stage + 1 < len(self.recipe.stages) or not progress.stage_seconds:
+            return seconds * stage.share
+        return progress.stage_seconds + max(0.0, seconds - progress.total_seconds)
 
     def _exhausted(self) -> bool:
         return self.options.max_steps is not None and self.progress.total_step >= self.options.max_steps
@@ -261,8 +271,8 @@ class Trainer(ABC):
             if self.preview:
                 self._preview(stage, bar)
             progress.stage += 1
-            progress.stage_seconds, progress.stage_step = 0.0, 0
             if progress.stage < len(self.recipe.stages):
+                progress.stage_seconds, progress.stage_step = 0.0, 0
                 following = self.recipe.stages[progress.stage]
                 self.begin(following)
                 self._start_optimizer(following)
