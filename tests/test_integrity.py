@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,26 @@ def test_what_passes_is_what_is_shown(data: bytes, tiny_model: Path) -> None:
         assert verdicts[0] == verdicts[1]
         found.append(bool(verdicts[0]))
     assert sum(found) > 0.98 * len(found)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("prior_model", {"size": 900}),
+        ("uniform_model", {"quality": 40}),
+        ("routed_model", {"ratios": (0.2, 0.3, 0.5), "huffman": True}),
+        ("grid_model", {"channels": 4}),
+    ],
+)
+def test_every_kind_of_model(
+    model: str, options: dict[str, Any], photo_u8: NDArray[np.uint8], request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(model)
+    data = wisp.compress(photo_u8[:128, :192], model=folder, **options)
+    wisp.check(data, model=folder)
+    for damaged in (data[:-1], data[:-1] + bytes([data[-1] ^ 1]), data + b"\0"):
+        with pytest.raises(wisp.BitstreamError):
+            wisp.check(damaged, model=folder)
 
 
 def test_alpha_is_looked_at(photo_u8: NDArray[np.uint8], tiny_model: Path) -> None:
