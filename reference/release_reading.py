@@ -31,6 +31,7 @@ FROZEN = (
     "synthesis.onnx",
     "tables.npz",
     "prior.npz",
+    "grain.npz",
 )  # sequences are read with the analysis too
 WRITERS = (
     "allocation",
@@ -60,7 +61,7 @@ def frozen_parts(release: str) -> dict[str, str]:
     bundle = codec_for_model(release).bundle
     config = json.loads((bundle.folder / "config.json").read_text()) | {"name": DEFAULT_NAME}
     read = json.dumps({key: config[key] for key in sorted(config) if key not in WRITERS})
-    return {name: sha256(bundle.content(name)) for name in FROZEN} | {
+    return {name: sha256(bundle.content(name)) for name in FROZEN if name in bundle.config.files} | {
         "config": sha256(read.encode())
     }
 

@@ -18,6 +18,7 @@ from wisp.cli.demo import demo_command
 from wisp.cli.distance import train_distance_command
 from wisp.cli.faults import BAD_USAGE
 from wisp.cli.forecast import train_forecast_command
+from wisp.cli.grain import train_grain_command
 from wisp.cli.info import info_command
 from wisp.cli.invert import invert_command
 from wisp.cli.models import models_command
@@ -51,6 +52,7 @@ _OTHERS: dict[str, Callable[..., None]] = {
     "train": train_command,
     "train-distance": train_distance_command,
     "train-forecast": train_forecast_command,
+    "train-grain": train_grain_command,
     "train-prior": train_prior_command,
     "export": export_command,
     "verify": verify_command,

@@ -1,6 +1,6 @@
 """Networks and model bundles. The only room that imports onnxruntime; it knows no tokens and no files' bytes."""
 
-from wisp.runtime.bundle import CONFIG_NAME, DISTANCE_NAME, FORECAST_NAME, PRIOR_NAME, Bundle
+from wisp.runtime.bundle import CONFIG_NAME, DISTANCE_NAME, FORECAST_NAME, GRAIN_NAME, PRIOR_NAME, Bundle
 from wisp.runtime.bundle_config import SHARED_NAME, BundleConfig
 from wisp.runtime.differences import DIFFERENCE_SUFFIX, make_difference
 from wisp.runtime.locate import find_bundle, installed_bundles
@@ -11,6 +11,7 @@ __all__ = [
     "DIFFERENCE_SUFFIX",
     "DISTANCE_NAME",
     "FORECAST_NAME",
+    "GRAIN_NAME",
     "PRIOR_NAME",
     "SHARED_NAME",
     "Bundle",

@@ -4,6 +4,7 @@ config.json      what the model is; SHA-256 of every other file
 analysis.onnx    pixels -> tokens
 synthesis.onnx   tokens -> pixels
 tables.npz       the entropy model's integer tables
+grain.npz        its table of the grain map, if that was counted anew; it comes before the one in tables.npz
 prior.npz        the masked prior, if the model has one (wisp.codecs.masked_prior)
 forecast.npz     what each depth will look like, if the model has it; for writers alone (wisp.allocation.forecast)
 distance.onnx    how far a decoded picture looks from the original, if the model has it; for writers alone
@@ -33,6 +34,7 @@ from wisp.runtime.differences import DIFFERENCE_SUFFIX, apply_difference
 from wisp.runtime.sessions import Network, settle_threads
 
 CONFIG_NAME = "config.json"
+GRAIN_NAME = "grain.npz"
 PRIOR_NAME = "prior.npz"
 ANALYSIS_NAME = "analysis.onnx"
 FORECAST_NAME = "forecast.npz"
@@ -168,7 +170,8 @@ class Bundle:
     @cached_property
     def tables(self) -> dict[str, NDArray[Any]]:
         """The integer tables by name."""
-        return self._arrays("tables.npz")
+        counted = self._arrays(GRAIN_NAME) if GRAIN_NAME in self.config.files else {}
+        return self._arrays("tables.npz") | counted
 
     @property
     def has_prior(self) -> bool:
