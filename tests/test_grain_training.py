@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import wisp
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import Bundle
+from wisp.train import grain_export
 from wisp.train.export import write_config
 from wisp.train.grain_export import train_grain
 from wisp.train.shared_files import share_files
@@ -75,7 +75,7 @@ def test_what_cannot_be_counted(
     write_config(released, {**table, "model_number": 10})
     options = ("--data", pictures, "--image-limit", 4)
     assert_one_line_error(run_cli("train-grain", released, *options), 2, "wisp-2's for good")
-    assert_one_line_error(run_cli("train-grain", uniform, *options), 2, "depth")
+    assert_one_line_error(run_cli("train-grain", uniform, *options), 2, "no grain maps to count")
     keeper, sharer = tmp_path / "keeper", tmp_path / "sharer"
     shutil.copytree(prior_model, keeper)
     shutil.copytree(prior_model, sharer)
@@ -91,14 +91,67 @@ def test_what_cannot_be_counted(
     write_config(broken, json.loads((broken / "config.json").read_text()))
     with pytest.raises(ModelMismatch, match="grain tables"):
         _ = TokenPyramidCodec(Bundle(broken)).entropy_model
+    np.savez(broken / "grain.npz", grain=np.zeros((13, 13, 12), np.int16), bias_0=np.zeros(256, np.int16))
+    write_config(broken, json.loads((broken / "config.json").read_text()))
+    with pytest.raises(ModelMismatch, match="expected one array"):
+        _ = Bundle(broken).tables
 
 
 def test_the_command(prior_model: Path, pictures: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(prior_model, tmp_path / "tiny")
     ran = run_cli(
-        "train-grain", folder, "--data", pictures, "--image-limit", 3, "--rounds", 1, "--threads", 1
+        "train-grain", folder, "--data", pictures, "--image-limit", 200, "--rounds", 1, "--threads", 1
     )
     assert ran.code == 0
     assert "bits a region before" in ran.out
     assert (folder / "grain.npz").stat().st_size < 10_000
-    assert not math.isnan(float(ran.out.split("; ")[1].split()[0]))
+    before, after = (
+        float(part.split()[0])
+        for part in ran.out.split("grain.npz; ")[1].replace("before, ", "before|").split("|")
+    )
+    assert after < before
+
+
+def test_few_photographs_are_all_counted(prior_model: Path, pictures: Path, tmp_path: Path) -> None:
+    """A limit above their number takes each of them once."""
+    found = []
+    for limit in (12, 200):
+        folder = shutil.copytree(prior_model, tmp_path / f"tiny_{limit}")
+        train_grain(folder, pictures, limit, 1, threads=1)
+        found.append(Bundle(folder).tables["grain"])
+    assert np.array_equal(*found)
+
+
+def test_counting_that_is_stopped(
+    prior_model: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the last step nothing has changed, and after a stop there the next try goes through."""
+    folder = shutil.copytree(prior_model, tmp_path / "tiny")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(grain_export, "write_bytes_atomic", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train_grain(folder, pictures, 12, 2, threads=1)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    train_grain(folder, pictures, 12, 1, threads=1)
+    wanted = (folder / "grain.npz").read_bytes()
+    (folder / "grain.npz").write_bytes(b"another")
+    train_grain(folder, pictures, 12, 1, threads=1)
+    assert (folder / "grain.npz").read_bytes() == wanted
+
+
+def test_a_table_that_is_no_better_is_not_taken(
+    counted: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(counted, tmp_path / "tiny")
+    monkeypatch.setattr(
+        grain_export, "fit_grain_logits", lambda maps, count: np.zeros((13, 13, 12), np.int16)
+    )
+    before = (folder / "grain.npz").read_bytes()
+    with pytest.raises(UsageError, match="count more photographs"):
+        train_grain(folder, pictures, 12, 1, threads=1)
+    assert (folder / "grain.npz").read_bytes() == before

@@ -228,6 +228,28 @@ def test_whatever_stops_it(
     assert Bundle(old).content("synthesis.onnx") == network
 
 
+def test_what_lies_about_is_not_listed(pair: tuple[Path, Path]) -> None:
+    old, _ = pair
+    before = Bundle(old).config.files
+    (old / ".wisp-0123456789abcdef.part").write_bytes(b"left over")
+    (old / ".ipynb_checkpoints").mkdir()
+    (old / "sub").mkdir()
+    write_config(old, json.loads((old / "config.json").read_text()))
+    assert Bundle(old).config.files == before
+
+
+def test_a_keeper_by_another_name_does_not_change(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """It lies elsewhere, and a link to it stands beside who shares with it."""
+    old, new = pair
+    shared_files.share_files(old, new)
+    (tmp_path / "away").mkdir()
+    moved = new.rename(tmp_path / "away" / "new")
+    new.symlink_to(moved, target_is_directory=True)
+    assert Bundle(old).tables
+    with pytest.raises(UsageError, match="old sharing files with"):
+        shared_files.refuse_keeper(new)
+
+
 def test_a_link_to_the_only_copy_is_no_copy(pair: tuple[Path, Path]) -> None:
     old, new = pair
     shutil.copy(old / "synthesis.onnx", new / "synthesis.onnx")

@@ -158,4 +158,4 @@ def all_ways(codec: TokenPyramidCodec, window: int) -> list[Way]:
 
 def model_files(files: Mapping[str, str]) -> dict[str, str]:
     """SHA-256 of the bundle's files that decide a payload's bytes."""
-    return {name: files[name] for name in ("prior.npz", "tables.npz") if name in files}
+    return {name: files[name] for name in ("grain.npz", "prior.npz", "tables.npz") if name in files}

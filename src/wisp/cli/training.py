@@ -169,6 +169,7 @@ def ending_as_by_hand() -> Iterator[None]:
     """A process that is told to end (SIGTERM) stops as if by Ctrl-C, which one in the background does not hear."""
 
     def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the checkpoint is being written
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, stop)

@@ -170,8 +170,12 @@ class Bundle:
     @cached_property
     def tables(self) -> dict[str, NDArray[Any]]:
         """The integer tables by name."""
-        counted = self._arrays(GRAIN_NAME) if GRAIN_NAME in self.config.files else {}
-        return self._arrays("tables.npz") | counted
+        counted = self._arrays(GRAIN_NAME) if GRAIN_NAME in self.config.files else None
+        if counted is not None and set(counted) != {"grain"}:
+            raise ModelMismatch(
+                f"expected one array, grain, in {self.path(GRAIN_NAME)}, found {sorted(counted)}; reinstall the model"
+            )
+        return self._arrays("tables.npz") | (counted or {})
 
     @property
     def has_prior(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from wisp.errors import ModelMismatch
 
 CONFIG_FORMAT = 1
+FILE_NAME = re.compile(r"\w[\w.]*")
 SHARED_NAME = re.compile("[a-z0-9_]{1,64}")  # of a folder beside a bundle's: nothing that leads elsewhere
 
 
@@ -86,7 +87,7 @@ def _check_config(config: BundleConfig) -> None:
         raise TypeError(
             "allocation, files, latent or shared_with that are no table, or a codec that is no name"
         )
-    if not all(type(name) is str and re.fullmatch(r"\w[\w.]*", name) for name in config.files):
+    if not all(type(name) is str and FILE_NAME.fullmatch(name) for name in config.files):
         raise ValueError("files of names that are none")
     for name, folder in config.shared_with.items():
         if name not in config.files or type(folder) is not str or not SHARED_NAME.fullmatch(folder):

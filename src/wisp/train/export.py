@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
 from wisp.allocation.lagrange import Demand
+from wisp.atomic import write_bytes_atomic
 from wisp.codecs.grain_coding import ROUTED
 from wisp.codecs.huffman_entropy import LENGTHS
 from wisp.codecs.looking import uniform_depths
@@ -26,6 +27,7 @@ from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.imaging import pad_to_multiple
 from wisp.runtime.bundle import CONFIG_NAME, Bundle
+from wisp.runtime.bundle_config import FILE_NAME
 from wisp.runtime.differences import DIFFERENCE_SUFFIX
 from wisp.tokens.contexts import Context
 from wisp.tokens.pyramid import TokenPyramid
@@ -138,17 +140,18 @@ def export_bundle(run: Path, folder: Path, data: Path, options: ExportOptions | 
 
 def write_config(folder: Path, table: dict[str, Any]) -> None:
     """Write config.json with the hashes of the folder's other files; those it shares are listed as they were."""
-    own = {
+    own = {  # nothing that a system or a stopped command left there
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
-        if path.name != CONFIG_NAME and not path.name.endswith(DIFFERENCE_SUFFIX)
+        if path.is_file() and FILE_NAME.fullmatch(path.name) and not path.name.endswith(DIFFERENCE_SUFFIX)
     }
+    own.pop(CONFIG_NAME, None)
     shared = {name: other for name, other in table.get("shared_with", {}).items() if name not in own}
     listed = own | {name: table["files"][name] for name in shared}
     table = {**table, "files": dict(sorted(listed.items()))} | ({"shared_with": shared} if shared else {})
     if not shared:
         table.pop("shared_with", None)
-    (folder / CONFIG_NAME).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    write_bytes_atomic(folder / CONFIG_NAME, (json.dumps(table, indent=1) + "\n").encode())
 
 
 def _fit(

@@ -6,6 +6,7 @@ table is a part of the model: files written before are not read with it, so it t
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -29,7 +30,6 @@ from wisp.runtime import CONFIG_NAME, GRAIN_NAME, Bundle
 from wisp.train.dataset import load_photographs
 from wisp.train.export import write_config
 from wisp.train.fit_allocation import fit_grain_logits
-from wisp.train.forecast_export import check_depths
 from wisp.train.shared_files import refuse_keeper
 
 LOWEST_BPP, HIGHEST_BPP = 0.004, 0.25
@@ -40,7 +40,7 @@ MIN_SIDE = 64
 
 @dataclass(frozen=True)
 class GrainReport:
-    """Bits a region on held-out photographs: with the table before, and with each round's, of maps chosen before it."""
+    """Bits a region on held-out photographs: with the table before, and each round's, of maps chosen before that round."""
 
     before: float
     after: tuple[float, ...]
@@ -56,40 +56,63 @@ def train_grain(
     seed: int = 0,
     note: Callable[[str], None] = lambda text: None,
 ) -> GrainReport:
-    """Fit the table of the bundle in `folder` to files of `photographs` of those under `data`.
+    """Fit the table of the bundle in `folder` to files of `photographs` of those under `data`; written at the end.
 
     Args:
         rounds: of writing and counting; each writes 4 files of every photograph at the usual effort.
 
     Raises:
         ModelError: the bundle cannot be used.
-        UsageError: it has no depth for each region, its number is a release's, another bundle has files in it, or there
-            are no photographs.
+        UsageError: it has no depth for each region, its number is a release's, another bundle has files in it, there
+            are too few photographs, or the table that was counted is no better.
     """
-    config = Bundle(folder).config
-    check_depths(Bundle(folder))
+    bundle = _bundle(folder, threads)
+    config = bundle.config
+    if config.latent or config.grain != "map":
+        raise UsageError(
+            f"expected a model with a depth for each region, found {config.name}, which has no grain maps to count"
+        )
     refuse_released(config.model_number)
     refuse_keeper(folder)
     pictures = load_photographs(data, MIN_SIDE)
-    pictures = [pictures[i * len(pictures) // photographs] for i in range(min(photographs, len(pictures)))]
+    used = min(photographs, len(pictures))
+    pictures = [pictures[i * len(pictures) // used] for i in range(used)]
     count = sum(config.groups)
     before, after = math.nan, []
     for number in range(rounds):
-        maps = _maps(Bundle(folder, threads), pictures, seed, note)
+        maps = _maps(bundle, pictures, seed, note)
         kept = [grain for place, many in enumerate(maps) if place % HELD_OUT for grain in many]
         held = [grain for place, many in enumerate(maps) if not place % HELD_OUT for grain in many]
-        if not kept:
+        if not kept or not held:
             raise UsageError(f"expected more photographs than one under {data}, found too few to count maps")
         if not number:
-            before = _mean_bits(Bundle(folder).tables["grain"], held, count)
+            before = _mean_bits(bundle.tables["grain"], held, count)
         logits = fit_grain_logits(kept, count)
         after.append(_mean_bits(logits, held, count))
-        stream = io.BytesIO()
-        np.savez(stream, grain=logits)
-        write_bytes_atomic(folder / GRAIN_NAME, stream.getvalue())
-        write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
+        if after[0] >= before:
+            raise UsageError(
+                f"expected maps that cost less than {before:.3f} bits a region, found {after[0]:.3f}; count more "
+                "photographs"
+            )
+        bundle = _bundle(folder, threads, logits)
         note(f"round {number + 1}: {after[-1]:.3f} bits a region")
+    stream = io.BytesIO()
+    np.savez(stream, grain=bundle.tables["grain"])
+    write_bytes_atomic(folder / GRAIN_NAME, stream.getvalue())
+    write_config(folder, json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
     return GrainReport(before, tuple(after))
+
+
+def _bundle(folder: Path, threads: int | None, logits: NDArray[np.int16] | None = None) -> Bundle:
+    """The bundle with other grain logits, or with those of tables.npz where its grain.npz is not what it lists."""
+    bundle = Bundle(folder, threads)
+    path = folder / GRAIN_NAME
+    listed = bundle.config.files.get(GRAIN_NAME)
+    if listed and not (path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == listed):
+        del bundle.config.files[GRAIN_NAME]  # counting was stopped at its last step
+    if logits is not None:
+        bundle.tables = bundle.tables | {"grain": logits}
+    return bundle
 
 
 def _maps(

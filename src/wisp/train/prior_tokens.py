@@ -23,7 +23,7 @@ from wisp.codecs.grain_coding import ROUTED
 from wisp.codecs.pyramid_networks import analyse
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.errors import UsageError
-from wisp.runtime import Bundle
+from wisp.runtime import GRAIN_NAME, Bundle
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 from wisp.train.dataset import load_photographs
 from wisp.train.routing import routed_map
@@ -82,7 +82,8 @@ def collect_samples(
 
 def _key(bundle: Bundle, data: Path, limit: int | None, mirrored: bool) -> str:
     """Of all that the samples follow from; photographs count by the names and sizes of their files."""
-    made = [bundle.config.files[name] for name in ("analysis.onnx", "tables.npz")]
+    names = ("analysis.onnx", "tables.npz", GRAIN_NAME)
+    made = [bundle.config.files[name] for name in names if name in bundle.config.files]
     paths = [path for path in (sorted(data.rglob("*")) if data.is_dir() else [data]) if path.is_file()]
     listed = [f"{path.relative_to(data)} {path.stat().st_size}" for path in paths]
     told = "\n".join(

@@ -113,13 +113,18 @@ def refuse_keeper(folder: Path) -> None:
     Raises:
         UsageError: a bundle beside `folder` shares files with it.
     """
-    place = folder.resolve()
-    for path in sorted(place.parent.glob(f"*/{CONFIG_NAME}")) if place.parent.is_dir() else ():
+    places = {
+        folder.resolve(),
+        folder.parent.resolve() / folder.name,
+    }  # a link may stand beside who shares with it
+    beside = {path: place for place in places for path in place.parent.glob(f"*/{CONFIG_NAME}")}
+    for path, place in sorted(beside.items()):
         try:
-            shared = Bundle(path.parent).config.shared_with
-        except WispError:
+            shared = json.loads(path.read_text(encoding="utf-8")).get("shared_with") or {}
+        except (OSError, ValueError, AttributeError):
             continue
-        if place.name in shared.values() and path.parent != place:
+        names = shared.values() if isinstance(shared, dict) else [shared]
+        if place.name in names and path.parent.resolve() != folder.resolve():
             raise UsageError(
                 f"expected a bundle whose files are its own, found {path.parent.name} sharing files with {folder}; "
                 "copy the folder to another place, and change the copy"
