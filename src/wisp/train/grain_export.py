@@ -40,7 +40,7 @@ MIN_SIDE = 64
 
 @dataclass(frozen=True)
 class GrainReport:
-    """Bits a region on held-out photographs: with the table before, and each round's, of maps chosen before that round."""
+    """Bits a region on held-out photographs: with the table before, and with each round's."""
 
     before: float
     after: tuple[float, ...]
