@@ -61,6 +61,12 @@ def test_files_are_written_and_read_with_it(
         wisp.check(data, model=prior_model)
     part = wisp.reconstruct(data[: len(data) * 2 // 3], allow_partial=True, model=counted)
     assert part.partial
+    larger = wisp.compress(photo_u8, size=50_000, model=counted)
+    assert wisp.read_info(larger).format_version == 3
+    wisp.check(larger, model=counted)
+    frames = [np.roll(photo_u8[:96, :128], 8 * step, 1) for step in range(3)]
+    clip = wisp.compress_sequence(frames, quality=40, model=counted)
+    assert len(list(wisp.decompress_sequence(clip, model=counted))) == 3
     packets = wisp.packetize(photo_u8, size=900, mtu=200, model=counted)
     assert not wisp.unpacketize(packets, model=counted).partial
 

@@ -248,6 +248,12 @@ def test_a_keeper_by_another_name_does_not_change(pair: tuple[Path, Path], tmp_p
     assert Bundle(old).tables
     with pytest.raises(UsageError, match="old sharing files with"):
         shared_files.refuse_keeper(new)
+    (tmp_path / "door").symlink_to(new, target_is_directory=True)
+    new.unlink()
+    moved.rename(new)
+    for name in ("new", "door"):  # a link beside the bundle itself
+        with pytest.raises(UsageError, match="old sharing files with"):
+            shared_files.refuse_keeper(tmp_path / name)
 
 
 def test_a_link_to_the_only_copy_is_no_copy(pair: tuple[Path, Path]) -> None:

@@ -111,11 +111,8 @@ class Bundle:
         return None if is_whole or not os.path.isfile(path) else path
 
     def _beside(self, name: str) -> Path:
-        return (
-            self.folder.resolve().parent
-            / self.config.shared_with.get(name, self.folder.resolve().name)
-            / name
-        )
+        """Where the bundle that has a shared file, or the one that it differs from, keeps it."""
+        return self.folder.resolve().parent / self.config.shared_with[name] / name
 
     def _require(self, path: Path, name: str) -> None:
         if name not in self.config.files or not os.path.isfile(path):

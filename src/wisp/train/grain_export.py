@@ -6,7 +6,6 @@ table is a part of the model: files written before are not read with it, so it t
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
@@ -23,7 +22,7 @@ from wisp.codecs.grain_coding import MapCoder
 from wisp.codecs.registry import refuse_released
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import unpack_file
-from wisp.errors import BudgetError, UsageError
+from wisp.errors import BudgetError, ModelMismatch, UsageError
 from wisp.imaging import to_picture
 from wisp.rate import Target
 from wisp.runtime import CONFIG_NAME, GRAIN_NAME, Bundle
@@ -106,10 +105,11 @@ def train_grain(
 def _bundle(folder: Path, threads: int | None, logits: NDArray[np.int16] | None = None) -> Bundle:
     """The bundle with other grain logits, or with those of tables.npz where its grain.npz is not what it lists."""
     bundle = Bundle(folder, threads)
-    path = folder / GRAIN_NAME
-    listed = bundle.config.files.get(GRAIN_NAME)
-    if listed and not (path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == listed):
-        del bundle.config.files[GRAIN_NAME]  # counting was stopped at its last step
+    if GRAIN_NAME in bundle.config.files:
+        try:
+            bundle.content(GRAIN_NAME)
+        except ModelMismatch:  # counting was stopped at its last step
+            del bundle.config.files[GRAIN_NAME]
     if logits is not None:
         bundle.tables = bundle.tables | {"grain": logits}
     return bundle

@@ -136,9 +136,8 @@ class Trainer(ABC):
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.progress = Progress(**state["progress"])
-        if (
-            self.options.minutes * 60 > self.progress.total_seconds
-        ):  # a run that was done goes on in its last stage
+        is_longer = self.options.minutes * 60 > self.progress.total_seconds
+        if is_longer:  # a run that was done goes on in its last stage
             self.progress.stage = min(self.progress.stage, len(self.recipe.stages) - 1)
         if environment() not in self.progress.environments:
             self.progress.environments.append(environment())

@@ -113,12 +113,10 @@ def refuse_keeper(folder: Path) -> None:
     Raises:
         UsageError: a bundle beside `folder` shares files with it.
     """
-    places = {
-        folder.resolve(),
-        folder.parent.resolve() / folder.name,
-    }  # a link may stand beside who shares with it
-    beside = {path: place for place in places for path in place.parent.glob(f"*/{CONFIG_NAME}")}
-    for path, place in sorted(beside.items()):
+    # A link to it may stand beside who shares with it.
+    places = {folder.resolve(), folder.parent.resolve() / folder.name}
+    configs = [(path, place) for place in places for path in place.parent.glob(f"*/{CONFIG_NAME}")]
+    for path, place in sorted(configs):
         try:
             shared = json.loads(path.read_text(encoding="utf-8")).get("shared_with") or {}
         except (OSError, ValueError, AttributeError):
