@@ -71,5 +71,5 @@ def test_the_command_prints_a_table_or_one_line(tmp_path: Path, capsys: pytest.C
     folder = str(_run(tmp_path / "a"))
     assert main([folder, folder, "--peers", "avif,avif@1/2"]) == 0
     assert "| lpips_squeeze |" in capsys.readouterr().out
-    assert main([folder, str(tmp_path / "none")]) == 1
+    assert main([folder, str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -74,5 +74,5 @@ def test_the_command(
 
 @pytest.mark.parametrize("sizes", ["", "0", "1,-2", "2kB"])
 def test_wrong_sizes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], sizes: str) -> None:
-    assert budgets.main(["--images", str(tmp_path), "--out", str(tmp_path), "--sizes", sizes]) == 1
-    assert capsys.readouterr().err.startswith("budgets: --sizes: expected whole numbers")
+    assert budgets.main(["--images", str(tmp_path), "--out", str(tmp_path), "--sizes", sizes]) == 2
+    assert capsys.readouterr().err.startswith("bench budgets: --sizes: expected whole numbers")

@@ -45,9 +45,9 @@ def test_constriction_codes_the_same_symbols(tmp_path: Path, capsys: pytest.Capt
 def test_a_missing_package_and_bad_numbers_are_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert coders.main(["--streams", "0"]) == 1
+    assert coders.main(["--streams", "0"]) == 2
     monkeypatch.setitem(sys.modules, "constriction", None)
-    assert coders.main(["--streams", "2"]) == 1
+    assert coders.main(["--streams", "2"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert "wisp-codec[dev]" in lines[1]

@@ -89,6 +89,6 @@ def test_wrong_options_are_named(
     wrong: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main([*arguments(tmp_path, photo_u8, routed_model, tiny_model), *wrong]) == 1
-    assert capsys.readouterr().err.startswith("control_gic: ")
+    assert main([*arguments(tmp_path, photo_u8, routed_model, tiny_model), *wrong]) == 2
+    assert capsys.readouterr().err.startswith("bench control_gic: ")
     assert not (tmp_path / "out").exists()

@@ -96,8 +96,8 @@ def test_the_command(
     monkeypatch.setattr(damage, "picture_of", toy)
     assert damage.main(order) == 1
     assert "| a.wisp | 5 | changed bytes | 1275 | 255 | 256 | 761 | 3 |" in capsys.readouterr().out
-    assert damage.main([*order, "--values", "256"]) == 1
-    assert damage.main(["--out", str(tmp_path / "none"), str(tmp_path / "b.wisp")]) == 1
+    assert damage.main([*order, "--values", "256"]) == 2
+    assert damage.main(["--out", str(tmp_path / "none"), str(tmp_path / "b.wisp")]) == 2
     assert not (tmp_path / "none").exists()
 
 

@@ -65,6 +65,6 @@ def test_wrong_options_are_named(
     wrong: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main([*arguments(tmp_path, photo_u8, prior_model), *wrong]) == 1
-    assert capsys.readouterr().err.startswith("effort: ")
+    assert main([*arguments(tmp_path, photo_u8, prior_model), *wrong]) == 2
+    assert capsys.readouterr().err.startswith("bench effort: ")
     assert not (tmp_path / "out").exists()

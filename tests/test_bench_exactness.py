@@ -222,7 +222,7 @@ def test_another_seed_is_refused_before_anything_is_measured(
     prior_model: Path, digest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = ("--out", tmp_path / "out", "--seed", 1, "--compare", digest)
-    assert exactness.main(order(prior_model, *more)) == 1
+    assert exactness.main(order(prior_model, *more)) == 2
     assert "expected the model and seed" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -235,7 +235,7 @@ def test_nothing_in_common_is_no_proof(digest: Path, tmp_path: Path) -> None:
 def test_other_tokens_are_refused(digest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     maps = {name: "0" * 16 + line[16:] for name, line in maps_of(digest).items()}
     there = changed(digest, tmp_path / "there.json", maps=maps)
-    assert exactness.main(["--compare", str(digest), str(there)]) == 1
+    assert exactness.main(["--compare", str(digest), str(there)]) == 2
     assert "expected the same tokens in random_00000 of 'there'" in capsys.readouterr().err
 
 
@@ -255,7 +255,7 @@ def test_what_cannot_be_compared_is_named(
     digest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], message: str
 ) -> None:
     there = changed(digest, tmp_path / "there.json", **changes)
-    assert exactness.main(["--compare", str(digest), str(there)]) == 1
+    assert exactness.main(["--compare", str(digest), str(there)]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -279,7 +279,7 @@ def test_wrong_usage_is_named(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert exactness.main(arguments) == 1
+    assert exactness.main(arguments) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -287,7 +287,7 @@ def test_wrong_usage_is_named(
 def test_a_model_without_a_prior_is_refused(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert exactness.main(order(tiny_model, "--digest", tmp_path / "d.json")) == 1
+    assert exactness.main(order(tiny_model, "--digest", tmp_path / "d.json")) == 2
     assert "expected a model with a masked prior" in capsys.readouterr().err
 
 

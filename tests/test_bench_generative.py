@@ -179,7 +179,7 @@ def test_bad_options_are_told_on_one_line(
         "--metrics": "psnr_db",
         option: value,
     }
-    assert main([part for pair in options.items() for part in pair]) == 1
+    assert main([part for pair in options.items() for part in pair]) == 2
     error = capsys.readouterr().err.strip()
     assert message in error
     assert "\n" not in error

@@ -63,7 +63,7 @@ def test_files_and_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.strip() == (out / "summary.md").read_text().strip()
     assert "latent_coders" in json.loads((out / "meta.json").read_text())["command"]
     for wrong in (["--seeds", "0"], ["--bits", "9"], ["--lengths", "x"], ["--lengths", "0"]):
-        assert latent_coders.main(wrong) == 1
+        assert latent_coders.main(wrong) == 2
     (tmp_path / "file").write_text("")
-    assert latent_coders.main(["--out", str(tmp_path / "file")]) == 1
+    assert latent_coders.main(["--out", str(tmp_path / "file")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 5

@@ -53,7 +53,7 @@ def test_bad_options_are_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (300, 300)).save("a.png")
-    assert limits.main(["--out", "sheet.png", *more]) == 1
+    assert limits.main(["--out", "sheet.png", *more]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

@@ -94,8 +94,8 @@ def test_the_command_writes_rows_and_keeps_them(
     (tmp_path / "in" / "b.png").unlink()
     assert main([*arguments, "--codecs", "wisp", "--size", "600"]) == 0  # another size: nothing is kept
     assert "jpeg" not in (tmp_path / "out" / "summary.md").read_text()
-    assert main([*arguments, "--loss", "100"]) == 1
-    assert main([*arguments, "--codecs", "none"]) == 1
+    assert main([*arguments, "--loss", "100"]) == 2
+    assert main([*arguments, "--codecs", "none"]) == 2
 
 
 def test_draws_of_a_picture_become_one_mean() -> None:

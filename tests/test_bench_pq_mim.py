@@ -101,13 +101,13 @@ def test_wrong_options_are_named(
     wrong: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main([*arguments(tmp_path, photo_u8, uniform_model, tiny_model), *wrong]) == 1
-    assert capsys.readouterr().err.startswith("pq_mim: ")
+    assert main([*arguments(tmp_path, photo_u8, uniform_model, tiny_model), *wrong]) == 2
+    assert capsys.readouterr().err.startswith("bench pq_mim: ")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_model_with_a_grain_map_is_refused(
     tmp_path: Path, photo_u8: NDArray[np.uint8], tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments(tmp_path, photo_u8, tiny_model, tiny_model)) == 1
+    assert main(arguments(tmp_path, photo_u8, tiny_model, tiny_model)) == 2
     assert "expected a model of uniform grain" in capsys.readouterr().err

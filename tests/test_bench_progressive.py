@@ -68,5 +68,5 @@ def test_the_page_names_what_gets_worse() -> None:
 
 
 def test_wrong_options_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--images", str(tmp_path), "--out", str(tmp_path / "o"), "--lengths", "1"]) == 1
-    assert capsys.readouterr().err.startswith("progressive: --bpp")
+    assert main(["--images", str(tmp_path), "--out", str(tmp_path / "o"), "--lengths", "1"]) == 2
+    assert capsys.readouterr().err.startswith("bench progressive: --bpp")

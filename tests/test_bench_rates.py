@@ -101,5 +101,5 @@ def test_rows_of_other_pixels_or_options_are_measured_again(tmp_path: Path) -> N
 def test_wrong_options_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str]
 ) -> None:
-    assert main(["--images", str(tmp_path), "--out", str(tmp_path / "out"), *wrong]) == 1
-    assert capsys.readouterr().err.startswith("rates: --low")
+    assert main(["--images", str(tmp_path), "--out", str(tmp_path / "out"), *wrong]) == 2
+    assert capsys.readouterr().err.startswith("bench rates: --low")

@@ -89,8 +89,8 @@ def test_wrong_options_are_named(
 ) -> None:
     out = tmp_path / "out"
     arguments = ["--images", str(tmp_path), "--out", str(out), "--model", str(prior_model)]
-    assert main([*arguments, "--metrics", "psnr_db", *wrong]) == 1
-    assert capsys.readouterr().err.startswith(f"repair: {'--fills' if '--fills' in wrong else '--'}")
+    assert main([*arguments, "--metrics", "psnr_db", *wrong]) == 2
+    assert capsys.readouterr().err.startswith(f"bench repair: {'--fills' if '--fills' in wrong else '--'}")
     assert not out.exists()
 
 

@@ -82,5 +82,5 @@ def test_wrong_options_are_named(
         "--model",
         str(prior_model),
     ]
-    assert main([*given, "--metrics", "psnr_db", *wrong]) == 1
-    assert capsys.readouterr().err.startswith("sequences: ")
+    assert main([*given, "--metrics", "psnr_db", *wrong]) == 2
+    assert capsys.readouterr().err.startswith("bench sequences: ")

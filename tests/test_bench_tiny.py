@@ -86,7 +86,7 @@ def test_bad_usage_is_one_line(
 ) -> None:
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
     out = tmp_path / "out"
-    assert main(["--images", str(tmp_path), "--out", str(out), *extra]) == 1
+    assert main(["--images", str(tmp_path), "--out", str(out), *extra]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert word in said[0]

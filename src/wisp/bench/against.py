@@ -9,18 +9,18 @@ curve. Only budgets that a codec reaches on every picture are used.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wisp.bench.catalogue import WISP
+from wisp.bench.command import command, command_parser
 from wisp.bench.markdown import number, table
 from wisp.bench.report.bd_rate import BdRate, bd_rate
 from wisp.bench.report.comparison import Point, curve
 from wisp.bench.report.load import Metric, Run, load_run
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 METRICS = ("lpips_squeeze", "feature_distance", "psnr_db", "ms_ssim")
 
@@ -92,9 +92,10 @@ def summary(lines: Sequence[Line]) -> str:
     return "\n".join(table(["metric", "bytes at equal quality, %", "over", "points", "why not"], rows))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@command("against")
+def main(arguments: Sequence[str]) -> int:
     """Command line; returns the exit code: 1 for results that cannot be compared."""
-    parser = argparse.ArgumentParser(prog="wisp bench against", description="two runs at equal quality")
+    parser = command_parser("against", "two runs at equal quality")
     parser.add_argument("new", type=Path, metavar="NEW", help="folder of `wisp bench run`")
     parser.add_argument("old", type=Path, metavar="OLD", help="the other one; may be the same with --peers")
     parser.add_argument("--codec", default=WISP, help="whose bytes are asked about (default: wisp)")
@@ -102,18 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bpp", type=float, nargs=2, default=(0.0, 8.0), metavar=("LOW", "HIGH"))
     parser.add_argument("--metrics", default=",".join(METRICS), help="names with commas between")
     options = parser.parse_args(arguments)
-    try:
-        lines = compare(
-            load_run(options.new),
-            load_run(options.old),
-            options.codec,
-            [name for name in options.peers.split(",") if name],
-            (options.bpp[0], options.bpp[1]),
-            options.metrics.split(","),
-        )
-    except WispError as fault:
-        print(f"wisp bench against: {fault}", file=sys.stderr)
-        return 1
+    lines = compare(
+        load_run(options.new),
+        load_run(options.old),
+        options.codec,
+        [name for name in options.peers.split(",") if name],
+        (options.bpp[0], options.bpp[1]),
+        options.metrics.split(","),
+    )
     print(summary(lines))
     return 0
 

@@ -6,7 +6,6 @@ wisp bench allocation --images DIR --weights DIR --out results/allocation
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +17,7 @@ import wisp
 from wisp.bench.allocation_ways import Way, ways
 from wisp.bench.byte_budget import budget_num_bytes
 from wisp.bench.codec_wisp import WispCodec
+from wisp.bench.command import command, command_parser, rate_list
 from wisp.bench.markdown import number, table
 from wisp.bench.metrics.metric import Direction
 from wisp.bench.metrics.panel import MetricPanel, Reference
@@ -25,8 +25,6 @@ from wisp.bench.more_bytes import mean
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_paths
 from wisp.bench.provenance import checkout, meta, require_place, write_summary
-from wisp.bench.roi import parse_rates
-from wisp.errors import WispError
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
 STRENGTHS = (2.0, 8.0)  # of the saliency
@@ -87,39 +85,31 @@ def _values(rows: Sequence[Mapping[str, Any]], metric: str, bpp: float, way: str
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wisp bench allocation", description="where bits go, compared")
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser = command_parser(
+        "allocation", "where bits go, compared", "images weights out metrics pictures model", metrics=METRICS
+    )
     parser.add_argument("--bpp", default="0.05,0.1,0.2", help="rates, with commas between")
-    parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
-    parser.add_argument("--pictures", type=int, help="only the first so many")
-    parser.add_argument("--model", help="a model's name or a bundle's path")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("allocation")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        rates = parse_rates(options.bpp)
-        require_place(options.out)
-        panel = MetricPanel.with_any(options.weights, options.metrics)
-        codec = WispCodec(options.model)
-        with TemporaryDirectory() as place:
-            tried = ways(STRENGTHS, options.model, Path(place))
-            store = PictureRows(
-                options.out / "rows.jsonl", identity_of(codec.version, panel.version, rates, list(tried))
-            )
-            names = store.fill(
-                picture_paths(options.images)[: options.pictures],
-                lambda image: measure(image, rates, tried, panel.reference(image), options.model),
-            )
-    except WispError as fault:
-        print(f"allocation: {fault}", file=sys.stderr)
-        return 1
+    rates = rate_list("--bpp", options.bpp)
+    require_place(options.out)
+    panel = MetricPanel.with_any(options.weights, options.metrics)
+    codec = WispCodec(options.model)
+    with TemporaryDirectory() as place:
+        tried = ways(STRENGTHS, options.model, Path(place))
+        store = PictureRows(
+            options.out / "rows.jsonl", identity_of(codec.version, panel.version, rates, list(tried))
+        )
+        names = store.fill(
+            picture_paths(options.images)[: options.pictures],
+            lambda image: measure(image, rates, tried, panel.reference(image), options.model),
+        )
     page = summary(
         store.of(names, ("bpp", "way", "num_bytes", "scores")),
         {metric.name: metric.direction for metric in panel.metrics},

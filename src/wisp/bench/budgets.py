@@ -5,20 +5,18 @@ python -m wisp.bench.budgets --images DIR --out results/NAME --sizes 500,1000,20
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from pathlib import Path
 
 from PIL import Image
 
 from wisp.bench.codec_wisp import WispCodec
+from wisp.bench.command import command, command_parser, whole_number_list
 from wisp.bench.markdown import number, table
 from wisp.bench.pictures import picture_paths, read_picture
 from wisp.bench.provenance import meta, note, row_line, write_json, write_text
-from wisp.errors import BudgetError, UsageError, WispError
+from wisp.errors import BudgetError
 
 SIZES = "500,1000,2000,4000,8000,16000"
 SHARE_WANTED = Fraction(97, 100)
@@ -116,41 +114,21 @@ def summary(rows: Sequence[BudgetRow], sizes: Sequence[int]) -> str:
     return "\n".join(page) + "\n"
 
 
-def parse_sizes(text: str) -> list[int]:
-    """Bytes from a list with commas, each at least 1."""
-    try:
-        sizes = [int(part) for part in text.split(",")]
-    except ValueError:
-        sizes = []
-    if not sizes or min(sizes) < 1:
-        raise UsageError(f"--sizes: expected whole numbers of bytes with commas between, found {text!r}")
-    return sizes
-
-
-def main(argv: Sequence[str] | None = None) -> int:
+@command("budgets")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when every budget is kept and filled, 1 when not or on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="python -m wisp.bench.budgets", description="is size=N kept and used"
-    )
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser = command_parser("budgets", "is size=N kept and used", "images out model")
     parser.add_argument("--sizes", default=SIZES, help="bytes, with commas between")
-    parser.add_argument("--model", help="a model's name or a bundle's path")
     options = parser.parse_args(arguments)
     rows: list[BudgetRow] = []
-    try:
-        sizes = parse_sizes(options.sizes)
-        codec = WispCodec(options.model)
-        for path in picture_paths(options.images):
-            image = read_picture(path)
-            ceiling = len(codec.compress(image, quality=100))
-            rows += try_sizes(image, path.stem, sizes, lambda i, n: codec.compress(i, size=n), ceiling)
-            note(f"{path.stem}: ceiling {ceiling} bytes")
-        version = codec.version
-    except WispError as fault:
-        print(f"budgets: {fault}", file=sys.stderr)
-        return 1
+    sizes = whole_number_list("--sizes", options.sizes, 1)
+    codec = WispCodec(options.model)
+    for path in picture_paths(options.images):
+        image = read_picture(path)
+        ceiling = len(codec.compress(image, quality=100))
+        rows += try_sizes(image, path.stem, sizes, lambda i, n: codec.compress(i, size=n), ceiling)
+        note(f"{path.stem}: ceiling {ceiling} bytes")
+    version = codec.version
     write_text(options.out / "rows.jsonl", "".join(row_line(asdict(row)) + "\n" for row in rows))
     write_text(options.out / "summary.md", summary(rows, sizes))
     write_json(options.out / "meta.json", meta("wisp.bench.budgets", arguments, codecs={"wisp": version}))

@@ -9,9 +9,7 @@ constriction (extra [dev]) gets weights 256 f - 1, which it codes with exactly t
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -23,11 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.bench.command import command, command_parser
 from wisp.bench.markdown import number, table
 from wisp.bench.provenance import meta, write_json, write_text
 from wisp.entropy.integer_softmax import cumulatives, frequencies
 from wisp.entropy.range_coder import RangeDecoder, RangeEncoder
-from wisp.errors import CodecError, UsageError, WispError
+from wisp.errors import CodecError, UsageError
 
 SPREADS = (8, 24, 60)  # standard deviations of the logits, 1/16 nat: about 7.8, 6.4 and 2.9 bits a symbol
 WORD_NUM_BYTES = 4
@@ -177,23 +176,19 @@ def summary(found: Sequence[CoderFigures], about: str) -> str:
     return "\n".join(["# Range coders", "", about, "", *table(header, lines)]) + "\n"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("coders")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0, or 1 with one line on stderr."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="python -m wisp.bench.coders", description="bytes over the ideal")
+    parser = command_parser("coders", "bytes over the ideal")
     parser.add_argument("--out", type=Path, help="folder for the results; only printed without it")
     parser.add_argument("--streams", type=int, default=2000)
     parser.add_argument("--bytes", type=int, default=200, help="size of a payload")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    try:
-        if options.streams < 1 or options.bytes < 1:
-            raise UsageError("--streams and --bytes: expected at least 1")
-        coders = [WispCoder(), ConstrictionCoder(False), ConstrictionCoder(True)]
-        found = measure(coders, make_streams(options.streams, options.bytes, options.seed))
-    except WispError as fault:
-        print(f"coders: {fault}", file=sys.stderr)
-        return 1
+    if options.streams < 1 or options.bytes < 1:
+        raise UsageError("--streams and --bytes: expected at least 1")
+    coders = [WispCoder(), ConstrictionCoder(False), ConstrictionCoder(True)]
+    found = measure(coders, make_streams(options.streams, options.bytes, options.seed))
     release = version("constriction")
     what = f"{options.streams} random streams of about {options.bytes} bytes"
     about = f"{what}; constriction {release}, perfect=False."

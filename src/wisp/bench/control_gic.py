@@ -10,7 +10,6 @@ A run that was stopped goes on with the next picture.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 import wisp
+from wisp.bench.command import command, command_parser
 from wisp.bench.control_gic_table import summary
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.picture_rows import PictureRows, identity_of
@@ -29,7 +29,7 @@ from wisp.bench.provenance import checkout, meta, require_place, write_summary
 from wisp.codecs import TokenPyramidCodec, codec_for_model, decode_tokens
 from wisp.codecs.by_hand import make_granularity
 from wisp.container import unpack_file
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 from wisp.rate import rate_bpp
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
@@ -150,55 +150,46 @@ def _routed(model: str | Path, threads: int | None, option: str) -> TokenPyramid
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="wisp bench control_gic", description="rates, coders and pictures of control_gic"
+    parser = command_parser(
+        "control_gic",
+        "rates, coders and pictures of control_gic",
+        "images weights out metrics pictures threads",
+        metrics=METRICS,
     )
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--model", default="control_gic", help="a routed model: a name, or a bundle's folder")
     parser.add_argument("--ratios", default=RATIOS, help="shares of the levels, finest first")
     parser.add_argument("--ablation", type=Path, help="folder of a routed bundle to measure alike")
     parser.add_argument(
         "--beside", default="wisp_small", help="a model to measure at the same rates; - for none"
     )
-    parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
-    parser.add_argument("--pictures", type=int, help="only the first so many")
-    parser.add_argument("--threads", type=int, help="threads of the networks")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("control_gic")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        ratios = _parse_ratios(options.ratios)
-        codec = _routed(options.model, options.threads, "--model")
-        other = None if options.ablation is None else _routed(options.ablation, options.threads, "--ablation")
-        beside = None if options.beside == "-" else codec_for_model(options.beside, options.threads)
-        require_place(options.out)
-        panel = MetricPanel.with_any(options.weights, options.metrics)
-        models = [c for c in (codec, other, beside) if c is not None]
-        versions = [model_version(c) for c in models]
-        rows: list[dict[str, object]] = []
-        store = PictureRows(
-            options.out / "rows.jsonl", identity_of(options.ratios, panel.version, *versions[:2])
-        )
-        paths = picture_paths(options.images)[: options.pictures]
-        _run(store, paths, codec, other, ratios, panel, options.threads)
-        names = [path.stem for path in paths]
-        rows += store.of([*names, *FLAT], COLUMNS)
-        if beside is not None:
-            rates = _mean_rates(rows, codec.bundle.config.name, set(FLAT))
-            key = identity_of(rates, panel.version, versions[-1])
-            more = PictureRows(options.out / "rows_beside.jsonl", key)
-            _run_beside(more, paths, beside, rates, panel, options.threads)
-            rows += more.of(names, COLUMNS)
-    except WispError as fault:
-        print(f"control_gic: {fault}", file=sys.stderr)
-        return 1
+    ratios = _parse_ratios(options.ratios)
+    codec = _routed(options.model, options.threads, "--model")
+    other = None if options.ablation is None else _routed(options.ablation, options.threads, "--ablation")
+    beside = None if options.beside == "-" else codec_for_model(options.beside, options.threads)
+    require_place(options.out)
+    panel = MetricPanel.with_any(options.weights, options.metrics)
+    models = [c for c in (codec, other, beside) if c is not None]
+    versions = [model_version(c) for c in models]
+    rows: list[dict[str, object]] = []
+    store = PictureRows(options.out / "rows.jsonl", identity_of(options.ratios, panel.version, *versions[:2]))
+    paths = picture_paths(options.images)[: options.pictures]
+    _run(store, paths, codec, other, ratios, panel, options.threads)
+    names = [path.stem for path in paths]
+    rows += store.of([*names, *FLAT], COLUMNS)
+    if beside is not None:
+        rates = _mean_rates(rows, codec.bundle.config.name, set(FLAT))
+        key = identity_of(rates, panel.version, versions[-1])
+        more = PictureRows(options.out / "rows_beside.jsonl", key)
+        _run_beside(more, paths, beside, rates, panel, options.threads)
+        rows += more.of(names, COLUMNS)
     page = summary(
         rows,
         codec.bundle.config.name,

@@ -7,20 +7,19 @@ Copies are screened by decoding their tokens alone; what passes is decompressed 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from wisp.bench.command import command, command_parser
 from wisp.bench.file_damage import DamageCounts, Verdict, changed_bytes, cuts, tally
 from wisp.bench.markdown import table
 from wisp.bench.provenance import meta, note, write_json, write_text
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 
 def picture_of(data: bytes) -> bytes:
@@ -89,32 +88,27 @@ def _examples(found: dict[str, Any]) -> list[str]:
     return [*found["changed_bytes"]["examples"], *found["cuts"]["examples"]]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("damage")
+def main(arguments: Sequence[str]) -> int:
     """The command; 1 on an error, on any exception without a name, or on a cut that is not noticed."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="python -m wisp.bench.damage", description="damaged files")
+    parser = command_parser("damage", "damaged files", "out")
     parser.add_argument("files", type=Path, nargs="+", help="files of wisp's")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--values", type=int, help="other values a byte, drawn at random; all 255 by default")
     parser.add_argument("--seed", type=int, default=0, help="of that drawing")
     options = parser.parse_args(arguments)
     files: dict[str, dict[str, Any]] = {}
-    try:
-        if options.values is not None and not 1 <= options.values <= 255:
-            raise UsageError(f"--values: expected 1..255, found {options.values}")
-        screen = token_screen()
-        for path in options.files:
-            try:
-                data = path.read_bytes()
-            except OSError as fault:
-                raise UsageError(f"{path.name}: expected a file to read, found {fault.strerror}") from fault
-            picture = picture_of(data)
-            note(f"{path.name}: {len(data)} bytes")
-            changes = tally(changed_bytes(data, options.values, options.seed), picture, picture_of, screen)
-            files[path.name] = record(data, changes, tally(cuts(data), picture, picture_of, screen))
-    except WispError as fault:
-        print(f"damage: {fault}", file=sys.stderr)
-        return 1
+    if options.values is not None and not 1 <= options.values <= 255:
+        raise UsageError(f"--values: expected 1..255, found {options.values}")
+    screen = token_screen()
+    for path in options.files:
+        try:
+            data = path.read_bytes()
+        except OSError as fault:
+            raise UsageError(f"{path.name}: expected a file to read, found {fault.strerror}") from fault
+        picture = picture_of(data)
+        note(f"{path.name}: {len(data)} bytes")
+        changes = tally(changed_bytes(data, options.values, options.seed), picture, picture_of, screen)
+        files[path.name] = record(data, changes, tally(cuts(data), picture, picture_of, screen))
     write_json(options.out / "damage.json", {"files": files})
     write_text(options.out / "summary.md", summary(files))
     write_json(options.out / "meta.json", meta("wisp.bench.damage", arguments, screened=screen is not None))

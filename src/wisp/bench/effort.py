@@ -8,17 +8,16 @@ Every picture is compressed to each rate at each effort, decompressed, and compa
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 import wisp
+from wisp.bench.command import command, command_parser, rate_list, whole_number_list
 from wisp.bench.markdown import number, table
 from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.picture_rows import PictureRows, identity_of
@@ -26,8 +25,6 @@ from wisp.bench.pictures import picture_paths
 from wisp.bench.pq_mim_rows import model_version
 from wisp.bench.provenance import checkout, meta, require_place, write_summary
 from wisp.codecs import codec_for_model
-from wisp.codecs.refinement import check_effort
-from wisp.errors import UsageError, WispError
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
 RATES, EFFORTS = "0.05,0.1,0.2", "5,6,7,8,9"
@@ -89,49 +86,36 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _numbers(text: str, option: str) -> list[float]:
-    try:
-        return sorted({float(part) for part in text.split(",")})
-    except ValueError:
-        raise UsageError(f"{option}: expected numbers with commas between, found {text!r}") from None
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wisp bench effort", description="effort against quality and time")
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--model", default="wisp_small", help="a model: a name, or a bundle's folder")
+    parser = command_parser(
+        "effort",
+        "effort against quality and time",
+        "images weights out model metrics pictures threads",
+        metrics=METRICS,
+    )
     parser.add_argument("--bpp", default=RATES, help="rates, with commas between")
     parser.add_argument("--efforts", default=EFFORTS, help="0 to 9, with commas between")
-    parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
-    parser.add_argument("--pictures", type=int, help="only the first so many")
-    parser.add_argument("--threads", type=int, help="threads of the networks")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("effort")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        rates = _numbers(options.bpp, "--bpp")
-        efforts = [check_effort(int(effort)) for effort in _numbers(options.efforts, "--efforts")]
-        codec = codec_for_model(options.model, options.threads)
-        require_place(options.out)
-        panel = MetricPanel.with_any(options.weights, options.metrics)
-        version = model_version(codec)
-        store = PictureRows(options.out / "rows.jsonl", identity_of(version, rates, efforts, panel.version))
-        paths = picture_paths(options.images)[: options.pictures]
-        model = str(codec.bundle.folder)
-        store.fill(
-            paths,
-            lambda image: map(asdict, measure(image, panel, rates, efforts, model, options.threads)),
-        )
-    except WispError as fault:
-        print(f"effort: {fault}", file=sys.stderr)
-        return 1
+    rates = sorted(set(rate_list("--bpp", options.bpp)))
+    efforts = sorted(set(whole_number_list("--efforts", options.efforts, 0, 9)))
+    codec = codec_for_model(options.model, options.threads)
+    require_place(options.out)
+    panel = MetricPanel.with_any(options.weights, options.metrics)
+    version = model_version(codec)
+    store = PictureRows(options.out / "rows.jsonl", identity_of(version, rates, efforts, panel.version))
+    paths = picture_paths(options.images)[: options.pictures]
+    model = str(codec.bundle.folder)
+    store.fill(
+        paths,
+        lambda image: map(asdict, measure(image, panel, rates, efforts, model, options.threads)),
+    )
     page = summary(store.of([path.stem for path in paths], COLUMNS), [m.name for m in panel.metrics])
     record = meta("wisp.bench.effort", arguments, code, **panel.for_meta())
     write_summary(options.out, page, {**record, "models": {codec.bundle.config.name: version}})

@@ -10,12 +10,12 @@ With --out or --digest, --compare holds the files given against what was just ma
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from wisp.bench.command import command, command_parser
 from wisp.bench.exactness_digest import (
     Comparison,
     Digest,
@@ -33,7 +33,7 @@ from wisp.bench.pictures import picture_paths
 from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_text
 from wisp.bench.wasm_runner import WasmProcess
 from wisp.codecs import TokenPyramidCodec, codec_for_model
-from wisp.errors import BudgetError, ImageError, UsageError, WispError
+from wisp.errors import BudgetError, ImageError, UsageError
 
 NAME = "wisp.bench.exactness"
 WASM = "WebAssembly, 128 bits"
@@ -163,14 +163,13 @@ def check_options(options: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    made = argparse.ArgumentParser(prog="wisp bench exactness", description=__doc__.split("\n", 1)[0])
+    made = command_parser("exactness", __doc__.split("\n", 1)[0], "model")
     made.add_argument("--out", type=Path, help="folder for the results of several ways on this machine")
     made.add_argument("--images", type=Path, help="folder of pictures, whose tokens are tried too")
     made.add_argument("--digest", type=Path, help="file for the hashes of this environment, one way only")
     made.add_argument("--compare", type=Path, nargs="+", default=[], help="digests to hold against the first")
     made.add_argument("--maps", type=int, default=1000, help="random maps")
     made.add_argument("--seed", type=int, default=0, help="of the random maps")
-    made.add_argument("--model", help="a registered model or a bundle's folder; the default model otherwise")
     made.add_argument("--bpp", type=float, nargs="+", default=[0.02, 0.1], help="rates of the pictures")
     made.add_argument("--window", type=int, default=16, help="positions of a window")
     made.add_argument(
@@ -183,27 +182,23 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("exactness")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when nothing differs, 1 when something does or on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = parser().parse_args(arguments)
-    try:
-        check_options(options)
-        others = [read_digest(path) for path in options.compare]
-        if options.out is None and options.digest is None:
-            return _compare(others)
-        environment = environment_here(arguments)
-        codec = codec_for_model(options.model, 1)
-        # Digests of another model are refused now and not after the measurement.
-        compare_all([digest_here(codec, options, "", environment, {}), *others])
-        if options.out is not None:
-            return _measure(codec, options, others, environment, arguments)
-        mine = digest_maps(codec, options, environment)
-        write_json(options.digest, asdict(mine))
-        return _compare([mine, *others])
-    except WispError as fault:
-        print(f"exactness: {fault}", file=sys.stderr)
-        return 1
+    check_options(options)
+    others = [read_digest(path) for path in options.compare]
+    if options.out is None and options.digest is None:
+        return _compare(others)
+    environment = environment_here(arguments)
+    codec = codec_for_model(options.model, 1)
+    # Digests of another model are refused now and not after the measurement.
+    compare_all([digest_here(codec, options, "", environment, {}), *others])
+    if options.out is not None:
+        return _measure(codec, options, others, environment, arguments)
+    mine = digest_maps(codec, options, environment)
+    write_json(options.digest, asdict(mine))
+    return _compare([mine, *others])
 
 
 def _compare(digests: list[Digest]) -> int:

@@ -11,7 +11,6 @@ measured. Photographs: a latent grid at each of its rates, beside others in as m
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from PIL import Image
 import wisp
 from wisp.bench.catalogue import DENOMINATORS, codec_named
 from wisp.bench.codec import AbstractCodec, CodecUnavailable, Encoded
+from wisp.bench.command import command, command_parser
 from wisp.bench.eigenfaces import EigenfaceCodec
 from wisp.bench.generative_sheet import face_sheet
 from wisp.bench.generative_table import is_best, summary
@@ -32,7 +32,7 @@ from wisp.bench.provenance import checkout, meta, note, require_place, write_sum
 from wisp.codecs import LatentGridCodec, LatentVectorCodec, any_codec_for_model
 from wisp.codecs.latent_vector import step_of
 from wisp.entropy.gaussian_tables import deviation
-from wisp.errors import BudgetError, UsageError, WispError
+from wisp.errors import BudgetError, UsageError
 from wisp.imaging import to_picture
 from wisp.train.inversion import InversionOptions
 from wisp.train.invert_pictures import invert_pictures, published_file
@@ -180,14 +180,11 @@ def drawn_faces(codec: LatentVectorCodec, count: int) -> list[Image.Image]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="wisp bench generative", description="Generative Compression's tables"
-    )
+    parser = command_parser("generative", "Generative Compression's tables", "out metrics", metrics=METRICS)
     parser.add_argument("--faces", type=Path, required=True, help="folder of held-out faces")
     parser.add_argument("--train-faces", type=Path, help="faces for principal components; without, none")
     parser.add_argument("--photographs", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--weights", type=Path, help="folder of the metrics' and the inversion's weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument(
         "--vector", default="gan_inversion", help="a model of latent vectors: a name or a folder"
     )
@@ -196,7 +193,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--drawn", type=int, default=10, help="drawings of the generator that are inverted")
     parser.add_argument("--steps", type=int, default=150, help="of an inversion")
     parser.add_argument("--sheet", type=Path, help="a WebP of six of the faces")
-    parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
     return parser
 
 
@@ -216,22 +212,18 @@ def _subjects(options: argparse.Namespace) -> Subjects:
     return Subjects(vector, grid, peers, pca, panel, inversion, options.weights)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("generative")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        if options.sheet is not None and options.sheet.suffix != ".webp":
-            raise UsageError(f"--sheet: expected a name that ends in .webp, found {options.sheet}")
-        if min(options.limit, options.steps) < 1 or options.drawn < 0:
-            raise UsageError("--limit, --steps: expected at least 1, --drawn at least 0")
-        require_place(options.out)
-        subjects = _subjects(options)
-        store, names = _measure(options, subjects)
-    except (WispError, OSError) as fault:
-        print(f"generative: {fault}", file=sys.stderr)
-        return 1
+    if options.sheet is not None and options.sheet.suffix != ".webp":
+        raise UsageError(f"--sheet: expected a name that ends in .webp, found {options.sheet}")
+    if min(options.limit, options.steps) < 1 or options.drawn < 0:
+        raise UsageError("--limit, --steps: expected at least 1, --drawn at least 0")
+    require_place(options.out)
+    subjects = _subjects(options)
+    store, names = _measure(options, subjects)
     metrics = [metric.name for metric in subjects.panel.metrics]
     page = summary(store.of(names, COLUMNS), metrics)
     record = meta("wisp.bench.generative", arguments, code, **subjects.panel.for_meta())

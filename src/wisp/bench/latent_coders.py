@@ -9,9 +9,7 @@ again. QSGD's stochastic rounding is as published, its bounds are those of Alist
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,13 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wisp.bench.command import command, command_parser, whole_number_list
 from wisp.bench.latent_coders_table import summary
 from wisp.bench.provenance import meta, require_place, write_json, write_text
 from wisp.entropy.gaussian_levels import best_scale
 from wisp.entropy.latent_bytes import LatentKind, read_latent, write_qsgd, write_stepped
 from wisp.entropy.qsgd import MAX_BITS, MAX_LENGTH, Rounding, most, quantise
 from wisp.entropy.uniform_steps import quantise_steps
-from wisp.errors import CodecError, UsageError, WispError
+from wisp.errors import CodecError, UsageError
 
 STEPS = (0.1, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5)  # in standard deviations
 ELIAS = (LatentKind.GAMMA, LatentKind.DELTA, LatentKind.OMEGA, LatentKind.GAPS)
@@ -198,40 +197,22 @@ def measure(length: int, bits: Sequence[int], seeds: int) -> Iterator[Row]:
         )
 
 
-def _numbers(text: str, most_allowed: int) -> list[int]:
-    """Whole numbers from a list with commas."""
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        numbers = [0]
-    if not all(1 <= n <= most_allowed for n in numbers):
-        raise UsageError(
-            f"expected whole numbers from 1 to {most_allowed} with commas between, found {text!r}"
-        )
-    return numbers
-
-
-def main(argv: Sequence[str] | None = None) -> int:
+@command("latent_coders")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0, or 1 with one line on stderr."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="python -m wisp.bench.latent_coders", description="bytes of a latent"
-    )
+    parser = command_parser("latent_coders", "bytes of a latent")
     parser.add_argument("--out", type=Path, help="folder for the results; only printed without it")
     parser.add_argument("--seeds", type=int, default=50, help="vectors of each length")
     parser.add_argument("--lengths", default="512,128", help="numbers in a vector")
     parser.add_argument("--bits", default="8,6,4", help="of QSGD")
     options = parser.parse_args(arguments)
-    try:
-        if options.seeds < 1:
-            raise UsageError("--seeds: expected at least 1")
-        lengths, bits = _numbers(options.lengths, MAX_LENGTH), _numbers(options.bits, MAX_BITS)
-        if options.out is not None:
-            require_place(options.out)
-        rows = [asdict(row) for length in lengths for row in measure(length, bits, options.seeds)]
-    except WispError as fault:
-        print(f"latent_coders: {fault}", file=sys.stderr)
-        return 1
+    if options.seeds < 1:
+        raise UsageError("--seeds: expected at least 1")
+    lengths = whole_number_list("--lengths", options.lengths, 1, MAX_LENGTH)
+    bits = whole_number_list("--bits", options.bits, 1, MAX_BITS)
+    if options.out is not None:
+        require_place(options.out)
+    rows = [asdict(row) for length in lengths for row in measure(length, bits, options.seeds)]
     page = summary(rows, options.seeds)
     print(page)
     if options.out is not None:

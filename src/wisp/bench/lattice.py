@@ -10,7 +10,6 @@ The second takes pictures that something else decoded, of the same names.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from PIL import Image
 from wisp.bench.byte_budget import budget_num_bytes
 from wisp.bench.catalogue import WISP, codec_named
 from wisp.bench.codec import Unreachable
+from wisp.bench.command import command, command_parser
 from wisp.bench.markdown import table
 from wisp.bench.pictures import picture_paths, read_picture
 from wisp.bench.provenance import meta, note, write_json, write_text
@@ -32,7 +32,7 @@ from wisp.bench.residual_lattice import (
     ratios_of,
     residual_spectrum,
 )
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 __all__ = ["LatticeRatios", "lattice_ratios", "main"]
 
@@ -102,33 +102,27 @@ def summary(overall: dict[str, LatticeRatios], worst: Sequence[tuple[str, float]
     return "\n".join(page) + "\n"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("lattice")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0, or 1 with one line on stderr."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="python -m wisp.bench.lattice", description="periodic patterns")
+    parser = command_parser("lattice", "periodic patterns", "out model")
     parser.add_argument("--images", type=Path, required=True, help="folder of originals")
     parser.add_argument("--decoded", type=Path, help="folder of decoded pictures, instead of using wisp")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--bpp", type=float, default=0.1)
     parser.add_argument("--codec", default=WISP, help="wisp or a peer, such as avif@1/2")
-    parser.add_argument("--model", help="wisp's model: a name or a bundle's path")
     options = parser.parse_args(arguments)
     sums: dict[str, ResidualSpectrum] = {}
     images: dict[str, dict[str, LatticeRatios]] = {}
-    try:
-        decode, version = decoder(options)
-        for path in picture_paths(options.images):
-            image = read_picture(path)
-            pair = (np.asarray(image), np.asarray(decode(path, image)))
-            images[path.stem] = {}
-            for share, flattest in SHARES.items():
-                spectrum = residual_spectrum(*pair, flattest)
-                sums[share] = sums[share] + spectrum if share in sums else spectrum
-                images[path.stem][share] = ratios_of(spectrum)
-            note(f"{path.stem}: largest ratio {images[path.stem]['flattest_quarter'].worst:.2f}")
-    except WispError as fault:
-        print(f"lattice: {fault}", file=sys.stderr)
-        return 1
+    decode, version = decoder(options)
+    for path in picture_paths(options.images):
+        image = read_picture(path)
+        pair = (np.asarray(image), np.asarray(decode(path, image)))
+        images[path.stem] = {}
+        for share, flattest in SHARES.items():
+            spectrum = residual_spectrum(*pair, flattest)
+            sums[share] = sums[share] + spectrum if share in sums else spectrum
+            images[path.stem][share] = ratios_of(spectrum)
+        note(f"{path.stem}: largest ratio {images[path.stem]['flattest_quarter'].worst:.2f}")
     overall = {share: ratios_of(spectrum) for share, spectrum in sums.items()}
     record = {
         "overall": {share: asdict(ratios) for share, ratios in overall.items()},

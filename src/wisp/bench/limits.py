@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,11 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 import wisp
+from wisp.bench.command import command, command_parser, whole_number_list
 from wisp.bench.limit_drawings import chart, text_page
 from wisp.bench.pictures import read_picture
 from wisp.bench.provenance import require_place
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 TILE = 216  # pixels along each side, none of them scaled
 GAP = 4
@@ -77,9 +77,7 @@ def draw_sheet(subjects: Sequence[Subject], sizes: Sequence[int], options: dict[
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="wisp bench limits", description="what the model is bad at, as a sheet"
-    )
+    parser = command_parser("limits", "what the model is bad at, as a sheet", "model")
     parser.add_argument(
         "--picture",
         action="append",
@@ -89,26 +87,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="the sheet, .webp or .png")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="bytes, with commas between")
-    parser.add_argument("--model", help="a model's name or a bundle's path")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("limits")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when the sheet was drawn, 1 on an error."""
-    options = _parser().parse_args(list(sys.argv[1:] if argv is None else argv))
-    try:
-        if options.out.suffix not in (".webp", ".png"):
-            raise UsageError(f"--out: expected a name that ends in .webp or .png, found {options.out}")
-        if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", options.sizes):
-            raise UsageError(f"--sizes: expected bytes with commas between, found {options.sizes!r}")
-        require_place(options.out.parent)
-        subjects = [parse_subject(text) for text in options.picture]
-        subjects += [Subject(text_page(), (10, 96), "text"), Subject(chart(), (330, 60), "a chart")]
-        sizes = [int(size) for size in options.sizes.split(",")]
-        sheet = draw_sheet(subjects, sizes, {} if options.model is None else {"model": options.model})
-    except WispError as fault:
-        print(f"limits: {fault}", file=sys.stderr)
-        return 1
+    options = _parser().parse_args(arguments)
+    if options.out.suffix not in (".webp", ".png"):
+        raise UsageError(f"--out: expected a name that ends in .webp or .png, found {options.out}")
+    sizes = whole_number_list("--sizes", options.sizes, 1)
+    require_place(options.out.parent)
+    subjects = [parse_subject(text) for text in options.picture]
+    subjects += [Subject(text_page(), (10, 96), "text"), Subject(chart(), (330, 60), "a chart")]
+    sheet = draw_sheet(subjects, sizes, {} if options.model is None else {"model": options.model})
     options.out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(options.out, quality=QUALITY, method=6)
     return 0

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from wisp.bench.command import command, command_parser, whole_number_list
 from wisp.bench.markdown import number, table
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.packet_codecs import CODECS, AbstractPacketCodec, Sent, codecs_named
@@ -34,7 +34,7 @@ from wisp.bench.provenance import (
     write_summary,
     write_text,
 )
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
 LOSSES = "0,10,30,50,70"
@@ -159,26 +159,8 @@ def picture_means(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return means
 
 
-def parse_losses(text: str) -> list[int]:
-    """Whole percentages from a list with commas.
-
-    Raises:
-        UsageError: something else.
-    """
-    try:
-        losses = [int(part) for part in text.split(",")]
-    except ValueError:
-        losses = []
-    if not losses or not all(0 <= loss < 100 for loss in losses):
-        raise UsageError(f"--loss: expected whole percentages below 100 with commas between, found {text!r}")
-    return losses
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wisp bench packets", description="what lost packets cost")
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser = command_parser("packets", "what lost packets cost", "images weights out pictures model")
     parser.add_argument("--size", type=int, default=2000, help="bytes of all packets together")
     parser.add_argument("--mtu", type=int, default=200, help="bytes of one packet")
     parser.add_argument("--loss", default=LOSSES, help="percentages, with commas between")
@@ -186,8 +168,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the losses")
     parser.add_argument("--codecs", default=",".join(CODECS), help="names, with commas between")
     parser.add_argument("--metrics", default=METRICS, help="names; the first chooses the peers' size")
-    parser.add_argument("--pictures", type=int, help="only the first so many")
-    parser.add_argument("--model", help="wisp's model: a name or a bundle's path")
     return parser
 
 
@@ -197,40 +177,36 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("packets")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        options.losses = parse_losses(options.loss)
-        if min(options.size, options.mtu, options.draws) < 1:
-            raise UsageError("--size, --mtu, --draws: expected whole numbers from 1 up")
-        require_place(options.out)
-        codecs = codecs_named(options.codecs, options.model)
-        panel = MetricPanel.with_any(options.weights, options.metrics)
-        settings = {
-            "version": panel.version,
-            "commit": code.commit,
-            **{k: getattr(options, k) for k in ("size", "mtu", "loss", "draws", "seed", "codecs", "model")},
-        }
-        paths = picture_paths(options.images)[: options.pictures]
-        kept = _kept(options.out, settings, {path.stem for path in paths})
-        rows = _resume(options.out, settings)
-        if not kept and not rows:  # or a later run would take them for those of its own settings
-            (options.out / "means.jsonl").unlink(missing_ok=True)
-        done = {row["image_hash"] for row in rows}
-        for path in paths:
-            image = read_picture(path)
-            if picture_hash(image) in done:
-                continue
-            rows += [asdict(row) for row in measure(image, path.stem, codecs, panel, options)]
-            write_text(options.out / "rows.jsonl", "".join(row_line(row) + "\n" for row in rows))
-            write_json(options.out / "settings.json", settings)
-            note(f"{path.stem}: done")
-    except WispError as fault:
-        print(f"packets: {fault}", file=sys.stderr)
-        return 1
+    options.losses = whole_number_list("--loss", options.loss, 0, 99)
+    if min(options.size, options.mtu, options.draws) < 1:
+        raise UsageError("--size, --mtu, --draws: expected whole numbers from 1 up")
+    require_place(options.out)
+    codecs = codecs_named(options.codecs, options.model)
+    panel = MetricPanel.with_any(options.weights, options.metrics)
+    settings = {
+        "version": panel.version,
+        "commit": code.commit,
+        **{k: getattr(options, k) for k in ("size", "mtu", "loss", "draws", "seed", "codecs", "model")},
+    }
+    paths = picture_paths(options.images)[: options.pictures]
+    kept = _kept(options.out, settings, {path.stem for path in paths})
+    rows = _resume(options.out, settings)
+    if not kept and not rows:  # or a later run would take them for those of its own settings
+        (options.out / "means.jsonl").unlink(missing_ok=True)
+    done = {row["image_hash"] for row in rows}
+    for path in paths:
+        image = read_picture(path)
+        if picture_hash(image) in done:
+            continue
+        rows += [asdict(row) for row in measure(image, path.stem, codecs, panel, options)]
+        write_text(options.out / "rows.jsonl", "".join(row_line(row) + "\n" for row in rows))
+        write_json(options.out / "settings.json", settings)
+        note(f"{path.stem}: done")
     names = [metric.name for metric in panel.metrics]
     means = [*picture_means(rows), *kept]
     page = summary(means, names)

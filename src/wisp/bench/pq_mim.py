@@ -10,14 +10,13 @@ kept as they are measured, and a later run goes on from them.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 import wisp
+from wisp.bench.command import command, command_parser, whole_number_list
 from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
 from wisp.bench.pq_mim_rows import Key, PqMimRow, PqMimStore, model_version
@@ -26,7 +25,7 @@ from wisp.bench.provenance import checkout, meta, note, require_place, write_sum
 from wisp.codecs import TokenPyramidCodec, codec_for_model
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.container import unpack_file
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 from wisp.rate import rate_bpp
 from wisp.types import Fill
 
@@ -129,23 +128,17 @@ def measure_beside(
         yield row
 
 
-def _numbers(text: str, option: str, most: int) -> list[int]:
-    try:
-        found = [int(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if not found or not all(1 <= value <= most for value in found):
-        raise UsageError(f"{option}: expected whole numbers from 1 to {most}, commas between, found {text!r}")
-    return sorted(set(found))
+def _rising(option: str, text: str, highest: int) -> list[int]:
+    return sorted(set(whole_number_list(option, text, 1, highest)))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="wisp bench pq_mim", description="rates and the hybrid mode of pq_mim"
+    parser = command_parser(
+        "pq_mim",
+        "rates and the hybrid mode of pq_mim",
+        "images weights out metrics pictures threads",
+        metrics=METRICS,
     )
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument(
         "--model", default="pq_mim", help="a model of uniform grain: a name, or a bundle's folder"
     )
@@ -155,47 +148,40 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--beside", default="wisp_small", help="a model to measure at the same rates; - for none"
     )
-    parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
-    parser.add_argument("--pictures", type=int, help="only the first so many")
-    parser.add_argument("--threads", type=int, help="threads of the networks")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("pq_mim")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        codec = codec_for_model(options.model, options.threads)
-        if not codec.is_uniform or codec.prior_model is None:
-            raise UsageError(
-                f"--model: expected a model of uniform grain with a masked prior, found {codec.bundle.config.name}"
-            )
-        count = sum(codec.bundle.config.groups)
-        cells = [(depth, WHOLE, "smooth") for depth in _numbers(options.depths, "--depths", count)]
-        shares = _numbers(options.shares, "--shares", WHOLE - 1)
-        for depth in _numbers(options.hybrid_depths, "--hybrid-depths", count):
-            cells += [(depth, share, fill) for share in shares for fill in FILLS]
-        require_place(options.out)
-        beside = None if options.beside == "-" else codec_for_model(options.beside, options.threads)
-        panel = MetricPanel.with_any(options.weights, options.metrics)
-        store = PqMimStore(options.out / "rows.jsonl")
-        paths = picture_paths(options.images)[: options.pictures]
-        rows: list[PqMimRow] = []
+    codec = codec_for_model(options.model, options.threads)
+    if not codec.is_uniform or codec.prior_model is None:
+        raise UsageError(
+            f"--model: expected a model of uniform grain with a masked prior, found {codec.bundle.config.name}"
+        )
+    count = sum(codec.bundle.config.groups)
+    cells = [(depth, WHOLE, "smooth") for depth in _rising("--depths", options.depths, count)]
+    shares = _rising("--shares", options.shares, WHOLE - 1)
+    for depth in _rising("--hybrid-depths", options.hybrid_depths, count):
+        cells += [(depth, share, fill) for share in shares for fill in FILLS]
+    require_place(options.out)
+    beside = None if options.beside == "-" else codec_for_model(options.beside, options.threads)
+    panel = MetricPanel.with_any(options.weights, options.metrics)
+    store = PqMimStore(options.out / "rows.jsonl")
+    paths = picture_paths(options.images)[: options.pictures]
+    rows: list[PqMimRow] = []
+    for path in paths:
+        image = read_picture(path)
+        rows += measure(image, path.stem, codec, panel, store, cells, options.threads)
+        note(f"{path.stem}: done")
+    if beside is not None:
+        rates = _mean_rates(rows)
         for path in paths:
             image = read_picture(path)
-            rows += measure(image, path.stem, codec, panel, store, cells, options.threads)
-            note(f"{path.stem}: done")
-        if beside is not None:
-            rates = _mean_rates(rows)
-            for path in paths:
-                image = read_picture(path)
-                rows += measure_beside(image, path.stem, beside, panel, store, rates, options.threads)
-                note(f"{path.stem}: done by {beside.bundle.config.name}")
-    except WispError as fault:
-        print(f"pq_mim: {fault}", file=sys.stderr)
-        return 1
+            rows += measure_beside(image, path.stem, beside, panel, store, rates, options.threads)
+            note(f"{path.stem}: done by {beside.bundle.config.name}")
     names = [metric.name for metric in panel.metrics]
     other = None if beside is None else beside.bundle.config.name
     page = summary(rows, codec.bundle.config.name, other, names)

@@ -8,8 +8,6 @@ of every place of the order is summed over the pictures, and the payloads are re
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.lagrange import allocate, grain_bits
+from wisp.bench.command import command, command_parser
 from wisp.bench.markdown import table
 from wisp.bench.pictures import picture_paths, read_picture
 from wisp.bench.provenance import checkout, meta, note, require_place, write_json, write_summary
@@ -27,7 +26,7 @@ from wisp.codecs import TokenPyramidCodec, codec_for_model
 from wisp.codecs.proposal import propose
 from wisp.entropy.integer_softmax import frequencies
 from wisp.entropy.range_coder import TOTAL_BITS
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 from wisp.imaging import to_picture
 from wisp.tokens.pyramid import TokenPyramid
 
@@ -126,36 +125,26 @@ def _cells(level: str, group: str, count: int, bits: dict[str, float]) -> list[s
     return [level, group, str(count), *(f"{bits[name] / count:.3f}" for name in MODELS), f"{change:+.1f} %"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("prior")
+def main(arguments: Sequence[str]) -> int:
     """The command; 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="python -m wisp.bench.prior", description="what the prior saves")
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument(
-        "--model", help="a registered model or a bundle's folder; the default model otherwise"
-    )
+    parser = command_parser("prior", "what the prior saves", "images out model threads")
     parser.add_argument("--bpp", type=float, nargs="+", default=[0.02, 0.1], help="rates of the grain maps")
     parser.add_argument("--limit", type=int, help="only so many pictures")
-    parser.add_argument("--threads", type=int, help="threads of the networks")
     options = parser.parse_args(arguments)
-    try:
-        require_place(options.out)
-        code = checkout()
-        codec = codec_for_model(options.model, options.threads)
-        rows = []
-        for path in picture_paths(options.images)[: options.limit]:
-            note(path.name)
-            rows += measure(codec, path, options.bpp)
-        places = [
-            (sum(codec.bundle.config.groups[:level]) + group, level, group)
-            for level, many in enumerate(codec.bundle.config.groups)
-            for group in range(many)
-        ]
-        page = summary(rows, places)
-    except WispError as fault:
-        print(f"prior: {fault}", file=sys.stderr)
-        return 1
+    require_place(options.out)
+    code = checkout()
+    codec = codec_for_model(options.model, options.threads)
+    rows = []
+    for path in picture_paths(options.images)[: options.limit]:
+        note(path.name)
+        rows += measure(codec, path, options.bpp)
+    places = [
+        (sum(codec.bundle.config.groups[:level]) + group, level, group)
+        for level, many in enumerate(codec.bundle.config.groups)
+        for group in range(many)
+    ]
+    page = summary(rows, places)
     write_json(options.out / "prior.json", {"rows": rows})
     write_summary(options.out, page, meta("wisp.bench.prior", arguments, code))
     return 0

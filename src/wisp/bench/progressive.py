@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,13 +19,14 @@ from PIL import Image
 
 import wisp
 from wisp.bench.codec_wisp import WispCodec
+from wisp.bench.command import command, command_parser
 from wisp.bench.markdown import number
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.more_bytes import NEARLY, mean, more_bytes
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_paths
 from wisp.bench.provenance import checkout, meta, require_place, write_summary
-from wisp.errors import Truncated, UsageError, WispError
+from wisp.errors import Truncated, UsageError
 
 METRICS = ("lpips_squeeze", "psnr_db")
 NOISE_AT = (3, 6, 9)  # lengths, counted from 1, where the noise is measured
@@ -114,43 +114,33 @@ def summary(rows: Sequence[dict[str, Any]], bpp: float) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="wisp bench progressive", description="files cut at several lengths"
-    )
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
+    parser = command_parser("progressive", "files cut at several lengths", "images out pictures model")
     parser.add_argument("--weights", type=Path, help="folder of the metric's weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--bpp", type=float, default=0.1, help="of the whole files")
     parser.add_argument("--lengths", type=int, default=10, help="how many")
-    parser.add_argument("--pictures", type=int, help="only the first so many")
-    parser.add_argument("--model", help="a model's name or a bundle's path")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("progressive")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        if options.bpp <= 0 or options.lengths < 2:
-            raise UsageError("--bpp, --lengths: expected a rate above 0 and at least 2 lengths")
-        require_place(options.out)
-        panel = MetricPanel(options.weights, METRICS)
-        if len(panel.metrics) < len(METRICS):
-            raise UsageError(f"--weights: expected those of {METRICS[0]}, found {panel.unavailable}")
-        codec = WispCodec(options.model)
-        made_of = (codec.version, panel.version, options.bpp, options.lengths)
-        store = PictureRows(options.out / "rows.jsonl", identity_of(*made_of))
-        names = store.fill(
-            picture_paths(options.images)[: options.pictures],
-            lambda image: map(
-                asdict, measure(image, options.bpp, options.lengths, options.model, panel.reference(image))
-            ),
-        )
-    except WispError as fault:
-        print(f"progressive: {fault}", file=sys.stderr)
-        return 1
+    if options.bpp <= 0 or options.lengths < 2:
+        raise UsageError("--bpp, --lengths: expected a rate above 0 and at least 2 lengths")
+    require_place(options.out)
+    panel = MetricPanel(options.weights, METRICS)
+    if len(panel.metrics) < len(METRICS):
+        raise UsageError(f"--weights: expected those of {METRICS[0]}, found {panel.unavailable}")
+    codec = WispCodec(options.model)
+    made_of = (codec.version, panel.version, options.bpp, options.lengths)
+    store = PictureRows(options.out / "rows.jsonl", identity_of(*made_of))
+    names = store.fill(
+        picture_paths(options.images)[: options.pictures],
+        lambda image: map(
+            asdict, measure(image, options.bpp, options.lengths, options.model, panel.reference(image))
+        ),
+    )
     page = summary(store.of(names, [f.name for f in fields(ProgressiveRow)]), options.bpp)
     record = meta(
         "wisp.bench.progressive",

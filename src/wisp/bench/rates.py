@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,13 +20,14 @@ from PIL import Image
 
 from wisp.bench.byte_budget import budget_num_bytes
 from wisp.bench.codec_wisp import WispCodec
+from wisp.bench.command import command, command_parser
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.more_bytes import NEARLY
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_paths
 from wisp.bench.provenance import checkout, meta, require_place, write_summary
 from wisp.bench.rates_table import summary
-from wisp.errors import BudgetError, UsageError, WispError
+from wisp.errors import BudgetError, UsageError
 
 METRIC = "lpips_squeeze"
 SHARE_LEFT = 0.005  # of the budget may be left unused, or
@@ -119,48 +119,40 @@ def _rounded(score: float | None) -> float | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wisp bench rates", description="one model at many rates")
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
+    parser = command_parser("rates", "one model at many rates", "images out pictures model")
     parser.add_argument("--weights", type=Path, help="folder of the metric's weights; without it no scores")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--low", type=float, default=0.004, help="lowest rate, bits per pixel")
     parser.add_argument("--high", type=float, default=0.6, help="highest rate")
     parser.add_argument("--targets", type=int, default=40, help="how many rates")
     parser.add_argument("--scored", type=int, default=12, help="how many of them are scored")
-    parser.add_argument("--pictures", type=int, help="only the first so many")
-    parser.add_argument("--model", help="a model's name or a bundle's path")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("rates")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when every target is kept and met, 1 when not or on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        if not 0 < options.low < options.high or options.targets < 2 or options.scored < 0:
-            raise UsageError("--low, --high, --targets: expected two rising rates and at least 2 targets")
-        require_place(options.out)
-        rates = targets(options.low, options.high, options.targets)
-        codec = WispCodec(options.model)
-        panel = None if options.weights is None else MetricPanel(options.weights, [METRIC])
-        if panel is not None and not panel.metrics:
-            raise UsageError(f"--weights: expected those of {METRIC}, found {panel.unavailable}")
-        scored = scored_places(len(rates), options.scored)
-        version = "" if panel is None else panel.version
-        store = PictureRows(
-            options.out / "rows.jsonl", identity_of(codec.version, version, rates, sorted(scored.items()))
-        )
-        names = store.fill(
-            picture_paths(options.images)[: options.pictures],
-            lambda image: map(
-                asdict,
-                measure(image, codec, rates, scored, None if panel is None else panel.reference(image)),
-            ),
-        )
-    except WispError as fault:
-        print(f"rates: {fault}", file=sys.stderr)
-        return 1
+    if not 0 < options.low < options.high or options.targets < 2 or options.scored < 0:
+        raise UsageError("--low, --high, --targets: expected two rising rates and at least 2 targets")
+    require_place(options.out)
+    rates = targets(options.low, options.high, options.targets)
+    codec = WispCodec(options.model)
+    panel = None if options.weights is None else MetricPanel(options.weights, [METRIC])
+    if panel is not None and not panel.metrics:
+        raise UsageError(f"--weights: expected those of {METRIC}, found {panel.unavailable}")
+    scored = scored_places(len(rates), options.scored)
+    version = "" if panel is None else panel.version
+    store = PictureRows(
+        options.out / "rows.jsonl", identity_of(codec.version, version, rates, sorted(scored.items()))
+    )
+    names = store.fill(
+        picture_paths(options.images)[: options.pictures],
+        lambda image: map(
+            asdict,
+            measure(image, codec, rates, scored, None if panel is None else panel.reference(image)),
+        ),
+    )
     found = store.of(names, COLUMNS)
     page = summary(found, METRIC)
     record = meta(

@@ -9,23 +9,21 @@ block again from the committed results and compares.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from wisp.atomic import write_bytes_atomic
 from wisp.bench.catalogue import WISP
+from wisp.bench.command import command, command_parser
 from wisp.bench.markdown import table
-from wisp.bench.provenance import note
 from wisp.bench.readme_costs import listed, read_text, size_budget_lines, speed_lines, summary_link
 from wisp.bench.report.comparison import Mean, leaders, mean_at, num_images_won
 from wisp.bench.report.load import Metric, Run, load_run
 from wisp.bench.report.provenance_section import date_text
 from wisp.bench.report.published import published
 from wisp.bench.report.wording import bpp_text, codec_label, metric_words, number_text
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 BEGIN, END = "<!-- numbers: begin -->", "<!-- numbers: end -->"
 BUDGETS_BPP = (0.02, 0.05, 0.1, 0.2)
@@ -177,30 +175,25 @@ def replaced(text: str, block: str) -> str:
     return before + block + after
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("readme")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0, or with one line on stderr 2 for wrong usage and 1 for anything else."""
-    parser = argparse.ArgumentParser(
-        prog="wisp bench readme", description="the README's numbers from results"
-    )
+    parser = command_parser("readme", "the README's numbers from results")
     parser.add_argument("folder", type=Path, help="folder that `wisp bench run` wrote")
     parser.add_argument("--budgets", type=Path, help="folder of `wisp bench budgets` (default: beside it)")
     parser.add_argument("--speed", type=Path, help="folder of `wisp bench speed` (default: beside it)")
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="put the block into this file, between its marks"
     )
-    options = parser.parse_args(list(sys.argv[1:] if argv is None else argv))
+    options = parser.parse_args(arguments)
     beside = options.folder.resolve().parent
-    try:
-        block = numbers_block(
-            options.folder, options.budgets or beside / "budgets", options.speed or beside / "speed"
-        )
-        if options.write is None:
-            print(block)
-        else:
-            write_bytes_atomic(options.write, replaced(read_text(options.write), block).encode("utf-8"))
-    except WispError as fault:
-        note(f"bench readme: {fault}")
-        return 2 if isinstance(fault, UsageError) else 1
+    block = numbers_block(
+        options.folder, options.budgets or beside / "budgets", options.speed or beside / "speed"
+    )
+    if options.write is None:
+        print(block)
+    else:
+        write_bytes_atomic(options.write, replaced(read_text(options.write), block).encode("utf-8"))
     return 0
 
 

@@ -9,27 +9,25 @@ Rows of a picture are written when it is done.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wisp.bench.command import command, command_parser, whole_number_list
 from wisp.bench.markdown import number, table
 from wisp.bench.metrics.metric import Direction
 from wisp.bench.metrics.panel import MetricPanel
-from wisp.bench.packets import parse_losses
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
 from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_summary, write_text
 from wisp.bench.repair_fills import FILLS, fills_named
 from wisp.codecs import TokenPyramidCodec, codec_for_model
 from wisp.codecs.repair import Repair
 from wisp.container import unpack_file
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 from wisp.imaging import to_picture
 from wisp.rate import Target
 
@@ -144,46 +142,38 @@ def _against(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wisp bench repair", description="fills of lost regions, compared")
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser = command_parser(
+        "repair",
+        "fills of lost regions, compared",
+        "images weights out metrics pictures model threads",
+        metrics=METRICS,
+    )
     parser.add_argument("--size", type=int, default=2000, help="bytes of the file whose regions get lost")
     parser.add_argument("--loss", default="10,30,50", help="percentages of regions, with commas between")
     parser.add_argument("--draws", type=int, default=2, help="random losses of each percentage")
     parser.add_argument("--seed", type=int, default=0, help="of the losses")
     parser.add_argument("--fills", default=",".join(FILLS), help="names, with commas between")
-    parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
-    parser.add_argument("--pictures", type=int, help="only the first so many")
-    parser.add_argument(
-        "--model", help="a registered model or a bundle's folder; the default model otherwise"
-    )
-    parser.add_argument("--threads", type=int, help="threads of the networks")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("repair")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
     rows: list[dict[str, Any]] = []
-    try:
-        options.losses = parse_losses(options.loss)
-        if 0 in options.losses or min(options.size, options.draws) < 1:
-            raise UsageError("--size, --draws, --loss: expected whole numbers from 1 up")
-        require_place(options.out)
-        codec = codec_for_model(options.model, options.threads)
-        fills = fills_named(options.fills, codec)
-        panel = MetricPanel.with_any(options.weights, options.metrics)
-        for path in picture_paths(options.images)[: options.pictures]:
-            image = read_picture(path)
-            rows += [asdict(row) for row in measure(image, path.stem, codec, fills, panel, options)]
-            write_text(options.out / "rows.jsonl", "".join(row_line(row) + "\n" for row in rows))
-            note(f"{path.stem}: done")
-    except WispError as fault:
-        print(f"repair: {fault}", file=sys.stderr)
-        return 1
+    options.losses = whole_number_list("--loss", options.loss, 1, 99)
+    if min(options.size, options.draws) < 1:
+        raise UsageError("--size, --draws: expected whole numbers from 1 up")
+    require_place(options.out)
+    codec = codec_for_model(options.model, options.threads)
+    fills = fills_named(options.fills, codec)
+    panel = MetricPanel.with_any(options.weights, options.metrics)
+    for path in picture_paths(options.images)[: options.pictures]:
+        image = read_picture(path)
+        rows += [asdict(row) for row in measure(image, path.stem, codec, fills, panel, options)]
+        write_text(options.out / "rows.jsonl", "".join(row_line(row) + "\n" for row in rows))
+        note(f"{path.stem}: done")
     page = summary(rows, {metric.name: metric.direction for metric in panel.metrics})
     record = meta("wisp.bench.repair", arguments, code, **panel.for_meta())
     write_summary(options.out, page, record)

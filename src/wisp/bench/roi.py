@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,13 +18,14 @@ from PIL import Image
 
 import wisp
 from wisp.bench.codec_wisp import WispCodec
+from wisp.bench.command import command, command_parser, rate_list
 from wisp.bench.markdown import number, table
 from wisp.bench.more_bytes import mean
 from wisp.bench.pictures import picture_paths, read_picture
 from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_summary, write_text
 from wisp.bench.roi_masks import Marked, marked_pictures
 from wisp.bench.roi_sheet import Shown, draw_sheet
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 SHEET_QUALITY = 70
 SHEET_BPP = 0.1
@@ -121,43 +121,37 @@ def summary(rows: Sequence[RoiRow]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wisp bench roi", description="what a region of interest gains")
+    parser = command_parser("roi", "what a region of interest gains", "out model")
     parser.add_argument("--images", type=Path, required=True, help="folder of pictures, some of them marked")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--sheet", type=Path, help="a picture of everything marked, as WebP or PNG")
     parser.add_argument("--bpp", default="0.05,0.1,0.2", help="rates, with commas between")
     parser.add_argument("--strength", type=float, default=8.0, help="how many times an error weighs inside")
-    parser.add_argument("--model", help="a model's name or a bundle's path")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("roi")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
     rows: list[RoiRow] = []
     shelves: list[Shown] = []
-    try:
-        rates = parse_rates(options.bpp)
-        require_place(options.out)
-        if options.sheet is not None and options.sheet.suffix not in (".webp", ".png"):
-            raise UsageError(f"--sheet: expected a name that ends in .webp or .png, found {options.sheet}")
-        marked = marked_pictures()
-        paths = [path for path in picture_paths(options.images) if path.stem in marked]
-        if not paths:
-            raise UsageError(f"--images: expected some of {', '.join(marked)}, found none")
-        for path in paths:
-            image = read_picture(path)
-            for bpp in rates:
-                row, shown = measure(image, marked[path.stem], bpp, options.strength, options.model)
-                rows.append(row)
-                if bpp == (SHEET_BPP if SHEET_BPP in rates else rates[0]):
-                    shelves.append(shown)
-            note(f"{path.stem}: done")
-    except WispError as fault:
-        print(f"roi: {fault}", file=sys.stderr)
-        return 1
+    rates = rate_list("--bpp", options.bpp)
+    require_place(options.out)
+    if options.sheet is not None and options.sheet.suffix not in (".webp", ".png"):
+        raise UsageError(f"--sheet: expected a name that ends in .webp or .png, found {options.sheet}")
+    marked = marked_pictures()
+    paths = [path for path in picture_paths(options.images) if path.stem in marked]
+    if not paths:
+        raise UsageError(f"--images: expected some of {', '.join(marked)}, found none")
+    for path in paths:
+        image = read_picture(path)
+        for bpp in rates:
+            row, shown = measure(image, marked[path.stem], bpp, options.strength, options.model)
+            rows.append(row)
+            if bpp == (SHEET_BPP if SHEET_BPP in rates else rates[0]):
+                shelves.append(shown)
+        note(f"{path.stem}: done")
     page = summary(rows)
     write_text(options.out / "rows.jsonl", "".join(row_line(asdict(row)) + "\n" for row in rows))
     version = WispCodec(options.model).version
@@ -166,21 +160,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.sheet.parent.mkdir(parents=True, exist_ok=True)
         draw_sheet(shelves).save(options.sheet, quality=SHEET_QUALITY, method=6)
     return 0
-
-
-def parse_rates(text: str) -> list[float]:
-    """Rates above 0 from a list with commas.
-
-    Raises:
-        UsageError: there is none, or one is no such number.
-    """
-    try:
-        rates = [float(part) for part in text.split(",")]
-    except ValueError:
-        rates = []
-    if not rates or not all(0 < rate < 1000 for rate in rates):
-        raise UsageError(f"--bpp: expected rates above 0 with commas between, found {text!r}")
-    return rates
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ usage, in which case nothing was written; 130 if interrupted.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from wisp.bench.command import command, command_parser, rate_list
 from wisp.bench.equal_bytes import Measure
 from wisp.bench.equal_bytes_table import summary
 from wisp.bench.pictures import picture_paths
@@ -27,7 +26,7 @@ from wisp.bench.run_picture import Message, PictureTask
 from wisp.bench.run_progress import RunProgress
 from wisp.bench.run_record import RunRecord
 from wisp.bench.workshop import Tools, Workshop, one_thread, open_workshop
-from wisp.errors import ImageError, UsageError, WispError
+from wisp.errors import ImageError, UsageError
 
 CODECS = "wisp,jpeg,webp,avif,jxl,avif@1/2,avif@1/4,webp@1/2,webp@1/4,blurhash,thumbhash"
 BUDGETS_BPP = "0.005,0.01,0.02,0.05,0.1,0.2,0.4"
@@ -56,21 +55,6 @@ class Plan:
     jobs: int
 
 
-def parse_budgets(text: str) -> tuple[float, ...]:
-    """Bits per pixel from a list with commas, each above 0; repeated ones count once.
-
-    Raises:
-        UsageError: something else.
-    """
-    try:
-        budgets = [float(part) for part in text.split(",")]
-    except ValueError:
-        budgets = []
-    if not budgets or not all(0.0 < bpp < float("inf") for bpp in budgets):
-        raise UsageError(f"--bpp: expected numbers above 0 with commas between, found {text!r}")
-    return tuple(dict.fromkeys(budgets))
-
-
 def parse_names(option: str, text: str) -> tuple[str, ...]:
     """Names from a list with commas; repeated ones count once.
 
@@ -90,16 +74,13 @@ def parse(arguments: Sequence[str]) -> Plan:
         UsageError: options out of range, or no pictures.
         SystemExit: what argparse refuses by itself, or --help.
     """
-    parser = argparse.ArgumentParser(prog="wisp bench run", description="codecs on pictures at equal bytes")
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
+    parser = command_parser("run", "codecs on pictures at equal bytes", "images weights model")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for the results; goes on with what it has"
     )
     parser.add_argument("--codecs", default=CODECS, help=f"names with commas between (default: {CODECS})")
     parser.add_argument("--bpp", default=BUDGETS_BPP, help=f"bits per pixel (default: {BUDGETS_BPP})")
     parser.add_argument("--metrics", help="names with commas between (default: all)")
-    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
-    parser.add_argument("--model", help="wisp's model: a name or a bundle's path")
     parser.add_argument("--wall", help="pictures, without suffix, of which crops are kept for the report")
     parser.add_argument(
         "--jobs", type=int, help=f"processes of one thread each (default: a core each, at most {MOST_JOBS})"
@@ -120,7 +101,14 @@ def parse(arguments: Sequence[str]) -> Plan:
         metrics=None if options.metrics is None else parse_names("--metrics", options.metrics),
     )
     jobs = options.jobs or min(usable_cores(), MOST_JOBS)
-    return Plan(paths, options.out, tools, parse_budgets(options.bpp), wall, min(jobs, len(paths)))
+    return Plan(
+        paths,
+        options.out,
+        tools,
+        tuple(dict.fromkeys(rate_list("--bpp", options.bpp))),
+        wall,
+        min(jobs, len(paths)),
+    )
 
 
 def collect(plan: Plan, workshop: Workshop, record: RunRecord) -> int:
@@ -186,14 +174,11 @@ def run(plan: Plan, arguments: Sequence[str]) -> None:
     write_json(plan.out / "meta.json", about)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("run")
+def main(arguments: Sequence[str]) -> int:
     """The command; what goes wrong is one line on stderr."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         run(parse(arguments), arguments)
-    except WispError as fault:
-        note(f"bench run: {fault}")
-        return 2 if isinstance(fault, UsageError) else 1
     except OSError as fault:
         where = f" at {fault.filename}" if fault.filename else ""
         note(

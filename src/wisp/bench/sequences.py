@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 import wisp
+from wisp.bench.command import command, command_parser, quality_list
 from wisp.bench.metrics.panel import MetricPanel, Reference
 from wisp.bench.picture_rows import PictureRows, identity_of
 from wisp.bench.pictures import picture_hash, picture_paths, read_picture
@@ -27,7 +27,7 @@ from wisp.bench.pq_mim_rows import model_version
 from wisp.bench.provenance import checkout, meta, note, require_place, write_summary
 from wisp.bench.sequences_table import summary
 from wisp.codecs import codec_for_model
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
 QUALITIES = "0,15,30,45,60"
@@ -105,48 +105,43 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wisp bench sequences", description="clips against their frames")
+    parser = command_parser(
+        "sequences", "clips against their frames", "weights out model metrics threads", metrics=METRICS
+    )
     parser.add_argument("--clips", type=Path, required=True, help="folder of folders of frames")
-    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--model", default="wisp_small", help="a model: a name, or a bundle's folder")
     parser.add_argument("--qualities", default=QUALITIES, help="0 to 100, with commas between")
     parser.add_argument("--peers", default="x264,av1", help="of x264 and av1; - for none")
-    parser.add_argument("--metrics", default=METRICS, help="names, with commas between")
     parser.add_argument("--frames", type=int, default=20, help="of each clip, the first so many")
-    parser.add_argument("--threads", type=int, help="threads of the networks")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("sequences")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        qualities = [float(part) for part in options.qualities.split(",")]
-        peers = [] if options.peers == "-" else options.peers.split(",")
-        if not set(peers) <= set(CRFS):
-            raise UsageError(f"--peers: expected x264, av1 or -, found {options.peers!r}")
-        codec = codec_for_model(options.model, options.threads)
-        folders = sorted(path for path in options.clips.iterdir() if path.is_dir())
-        require_place(options.out)
-        panel = MetricPanel.with_any(options.weights, options.metrics)
-        version = model_version(codec)
-        key = identity_of(version, qualities, peers, options.frames, panel.version, wisp.__version__)
-        store = PictureRows(options.out / "rows.jsonl", key)
-        for folder in folders:
-            frames = [read_picture(path) for path in picture_paths(folder)[: options.frames]]
-            digest = identity_of(*map(picture_hash, frames))
-            if not store.has(folder.name, digest):
-                references = [panel.reference(frame) for frame in frames]
-                model = str(codec.bundle.folder)
-                rows = measure(frames, references, qualities, model, options.threads, peers)
-                store.add(folder.name, digest, [asdict(row) for row in rows])
-            note(f"{folder.name}: done")
-    except (WispError, OSError, ValueError) as fault:
-        print(f"sequences: {fault}", file=sys.stderr)
-        return 1
+    qualities = quality_list("--qualities", options.qualities)
+    peers = [] if options.peers == "-" else options.peers.split(",")
+    if not set(peers) <= set(CRFS):
+        raise UsageError(f"--peers: expected x264, av1 or -, found {options.peers!r}")
+    if not options.clips.is_dir():
+        raise UsageError(f"--clips: expected a folder of folders of frames, found {options.clips}")
+    codec = codec_for_model(options.model, options.threads)
+    folders = sorted(path for path in options.clips.iterdir() if path.is_dir())
+    require_place(options.out)
+    panel = MetricPanel.with_any(options.weights, options.metrics)
+    version = model_version(codec)
+    key = identity_of(version, qualities, peers, options.frames, panel.version, wisp.__version__)
+    store = PictureRows(options.out / "rows.jsonl", key)
+    for folder in folders:
+        frames = [read_picture(path) for path in picture_paths(folder)[: options.frames]]
+        digest = identity_of(*map(picture_hash, frames))
+        if not store.has(folder.name, digest):
+            references = [panel.reference(frame) for frame in frames]
+            model = str(codec.bundle.folder)
+            rows = measure(frames, references, qualities, model, options.threads, peers)
+            store.add(folder.name, digest, [asdict(row) for row in rows])
+        note(f"{folder.name}: done")
     found = store.of([folder.name for folder in folders], COLUMNS)
     page = summary(found, [metric.name for metric in panel.metrics], options.frames)
     record = meta("wisp.bench.sequences", arguments, code, **panel.for_meta())

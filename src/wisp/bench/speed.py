@@ -8,9 +8,7 @@ an error.
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,6 +16,7 @@ from pathlib import Path
 
 from wisp.bench.catalogue import WISP
 from wisp.bench.codec import CodecUnavailable
+from wisp.bench.command import command, command_parser, whole_number_list
 from wisp.bench.pictures import read_picture
 from wisp.bench.provenance import checkout, meta, note, require_place, usable_cores, write_json, write_text
 from wisp.bench.speed_cells import BPP, FEW_REPEATS, PATIENCE_S, SpeedCells, SpeedPlan
@@ -25,7 +24,7 @@ from wisp.bench.speed_children import Children
 from wisp.bench.speed_limits import figures
 from wisp.bench.speed_peers import require
 from wisp.bench.speed_table import summary
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 CODECS = "wisp,jpeg,webp,avif,jxl"
 SIZES = "4000x3000,6000x4000"
@@ -52,12 +51,7 @@ def parse_threads(text: str) -> tuple[int, ...]:
     Raises:
         UsageError: not numbers above 0, or none is left.
     """
-    try:
-        asked = sorted({int(part) for part in text.split(",")})
-    except ValueError:
-        asked = []
-    if not asked or asked[0] < 1:
-        raise UsageError(f"--threads: expected whole numbers above 0 with commas between, found {text!r}")
+    asked = sorted(set(whole_number_list("--threads", text, 1)))
     possible = tuple(number for number in asked if number <= usable_cores())
     if not possible:
         raise UsageError(f"--threads: expected at most {usable_cores()}, the usable cores, found {text!r}")
@@ -84,13 +78,11 @@ def available(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
     return tuple(sorted(found, key=lambda name: name != WISP)), reasons
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("speed")
+def main(arguments: Sequence[str]) -> int:
     """The command."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="wisp bench speed", description="times and peak memory")
+    parser = command_parser("speed", "times and peak memory", "out model")
     parser.add_argument("--image", type=Path, required=True, help="a photograph, best 768x512")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--model", help="wisp's model: a name or a bundle's path")
     parser.add_argument("--codecs", default=CODECS, help=f"names with commas between (default: {CODECS})")
     parser.add_argument("--sizes", help=f"further sizes, the photograph mirrored (default: {SIZES})")
     parser.add_argument(
@@ -105,26 +97,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--quick", action="store_true", help=f"the photograph itself only, {QUICK_REPEATS} runs"
     )
     options = parser.parse_args(arguments)
-    try:
-        code = checkout()
-        usual = QUICK_REPEATS if options.quick else REPEATS
-        repeats = usual if options.repeats is None else options.repeats
-        if repeats < 2:
-            raise UsageError(f"--repeats: expected at least 2 runs, found {repeats}")
-        require_place(options.out)
-        further = parse_sizes(("" if options.quick else SIZES) if options.sizes is None else options.sizes)
-        threads = parse_threads(options.threads)
-        codecs, reasons = available(options.codecs.split(","))
-        image = read_picture(options.image)
-        sizes = tuple(dict.fromkeys((image.size, *further)))
-        with tempfile.TemporaryDirectory() as folder:
-            plan = SpeedPlan(codecs, sizes, threads, repeats, options.model)
-            cells = SpeedCells(Children(Path(folder)), plan)
-            cells.measure(image)
-            kept = figures(cells) if WISP in codecs else []
-    except WispError as fault:
-        note(f"bench speed: {fault}")
-        return 2 if isinstance(fault, UsageError) else 1
+    code = checkout()
+    usual = QUICK_REPEATS if options.quick else REPEATS
+    repeats = usual if options.repeats is None else options.repeats
+    if repeats < 2:
+        raise UsageError(f"--repeats: expected at least 2 runs, found {repeats}")
+    require_place(options.out)
+    further = parse_sizes(("" if options.quick else SIZES) if options.sizes is None else options.sizes)
+    threads = parse_threads(options.threads)
+    codecs, reasons = available(options.codecs.split(","))
+    image = read_picture(options.image)
+    sizes = tuple(dict.fromkeys((image.size, *further)))
+    with tempfile.TemporaryDirectory() as folder:
+        plan = SpeedPlan(codecs, sizes, threads, repeats, options.model)
+        cells = SpeedCells(Children(Path(folder)), plan)
+        cells.measure(image)
+        kept = figures(cells) if WISP in codecs else []
     record = meta(
         "wisp.bench.speed",
         arguments,

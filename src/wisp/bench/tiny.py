@@ -19,13 +19,14 @@ from PIL import Image
 
 from wisp.bench.catalogue import DENOMINATORS, PLACEHOLDERS, WISP, codec_named
 from wisp.bench.codec import AbstractCodec, CodecUnavailable, Encoded
+from wisp.bench.command import command, command_parser
 from wisp.bench.markdown import number, table
 from wisp.bench.metrics.metric import Direction
 from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.pictures import picture_paths, read_picture
 from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_summary, write_text
 from wisp.bench.tiny_sheet import Shown, draw_sheet
-from wisp.errors import UsageError, WispError
+from wisp.errors import UsageError
 
 METRICS = "lpips_squeeze,feature_distance"
 FAMILIES = ("avif", "webp", "jxl")
@@ -135,47 +136,39 @@ def _won(rows: Sequence[TinyRow], image: str, peers: Sequence[str], metrics: Seq
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wisp bench tiny", description="a few hundred bytes, beside peers")
-    parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--weights", type=Path, help="folder of the metrics' weights")
+    parser = command_parser("tiny", "a few hundred bytes, beside peers", "images weights out model")
     parser.add_argument("--size", type=int, default=200, help="bytes of each file, at most")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--sheet", type=Path, help="a picture of everything, as WebP or PNG")
     parser.add_argument("--metrics", default=METRICS, help="names; the first chooses what the sheet shows")
-    parser.add_argument("--model", help="wisp's model: a name or a bundle's path")
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command("tiny")
+def main(arguments: Sequence[str]) -> int:
     """The command; 0 when everything was measured, 1 on an error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)
     code = checkout()
-    try:
-        if options.size < 1:
-            raise UsageError(f"--size: expected a whole number from 1 up, found {options.size}")
-        if options.sheet is not None and options.sheet.suffix not in (".webp", ".png"):
-            raise UsageError(f"--sheet: expected a name that ends in .webp or .png, found {options.sheet}")
-        require_place(options.out)
-        if options.sheet is not None:
-            require_place(options.sheet.parent)
-        paths = picture_paths(options.images)
-        panel = MetricPanel.with_any(options.weights, options.metrics)
-        if any(metric.direction is not Direction.LOWER for metric in panel.metrics):
-            raise UsageError(f"--metrics: expected some of which lower is better, found {options.metrics}")
-        codecs, missing = tried_codecs(options.model)
-        rows: list[TinyRow] = []
-        shelves = []
-        for path in paths:
-            image = read_picture(path)
-            found, shown = measure(image, path.stem, codecs, options.size, panel)
-            rows += found
-            shelves.append((path.stem, image, shown))
-            write_text(options.out / "rows.jsonl", "".join(row_line(asdict(row)) + "\n" for row in rows))
-            note(f"{path.stem}: done")
-    except WispError as fault:
-        print(f"tiny: {fault}", file=sys.stderr)
-        return 1
+    if options.size < 1:
+        raise UsageError(f"--size: expected a whole number from 1 up, found {options.size}")
+    if options.sheet is not None and options.sheet.suffix not in (".webp", ".png"):
+        raise UsageError(f"--sheet: expected a name that ends in .webp or .png, found {options.sheet}")
+    require_place(options.out)
+    if options.sheet is not None:
+        require_place(options.sheet.parent)
+    paths = picture_paths(options.images)
+    panel = MetricPanel.with_any(options.weights, options.metrics)
+    if any(metric.direction is not Direction.LOWER for metric in panel.metrics):
+        raise UsageError(f"--metrics: expected some of which lower is better, found {options.metrics}")
+    codecs, missing = tried_codecs(options.model)
+    rows: list[TinyRow] = []
+    shelves = []
+    for path in paths:
+        image = read_picture(path)
+        found, shown = measure(image, path.stem, codecs, options.size, panel)
+        rows += found
+        shelves.append((path.stem, image, shown))
+        write_text(options.out / "rows.jsonl", "".join(row_line(asdict(row)) + "\n" for row in rows))
+        note(f"{path.stem}: done")
     page = summary(rows, list(codecs), [metric.name for metric in panel.metrics], options.size)
     record = meta(
         "wisp.bench.tiny",
