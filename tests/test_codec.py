@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,9 @@ import wisp
 from wisp.codecs import codec_for_model, decode_tokens
 from wisp.codecs.proposal import AllocationSettings
 from wisp.container import unpack_file
+from wisp.errors import ModelNotFound
 from wisp.runtime import Bundle
+from wisp.train.export import write_config
 
 
 def fit(image: object, model: Path, size: int) -> bytes:
@@ -289,3 +292,17 @@ def test_the_working_scale_follows_rate_and_size(
 ) -> None:
     settings = AllocationSettings(0.5, (1.0,), (0.01, 0.001), scale_pixels=1e6)
     assert settings.first_exponent(width, height, budget) == exponent
+
+
+def test_a_bundle_that_changed_is_opened_again(prior_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(prior_model, folder)
+    before = codec_for_model(folder)
+    assert codec_for_model(str(folder)) is before
+    table = json.loads((folder / "config.json").read_text())
+    write_config(folder, {**table, "summary": "another"})
+    assert codec_for_model(folder).bundle.config.summary == "another"
+    assert before.bundle.config.summary != "another"
+    (folder / "config.json").unlink()
+    with pytest.raises(ModelNotFound):
+        codec_for_model(folder)

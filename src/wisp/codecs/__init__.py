@@ -45,8 +45,17 @@ _CODECS: dict[str, type[AnyCodec]] = {
 }
 
 
-@lru_cache(maxsize=8)
 def _codec_of_folder(folder: Path, threads: int) -> AnyCodec:
+    """The codec of a bundle, opened once: until its configuration is another, as it is when anything there changes."""
+    try:
+        found = os.stat(folder / CONFIG_NAME)
+    except OSError:
+        return _open_codec(folder, threads, (0, 0, 0))  # which says what is missing
+    return _open_codec(folder, threads, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+@lru_cache(maxsize=8)
+def _open_codec(folder: Path, threads: int, version: tuple[int, ...]) -> AnyCodec:
     bundle = Bundle(folder, threads)
     if bundle.config.codec not in _CODECS:
         raise ModelMismatch(
