@@ -94,7 +94,7 @@ def summary(lines: Sequence[Line]) -> str:
 
 @command("against")
 def main(arguments: Sequence[str]) -> int:
-    """Command line; returns the exit code: 1 for results that cannot be compared."""
+    """The command; 0 when the results could be compared."""
     parser = command_parser("against", "two runs at equal quality")
     parser.add_argument("new", type=Path, metavar="NEW", help="folder of `wisp bench run`")
     parser.add_argument("old", type=Path, metavar="OLD", help="the other one; may be the same with --peers")

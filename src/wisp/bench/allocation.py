@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("allocation")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     rates = rate_list("--bpp", options.bpp)

@@ -1,6 +1,6 @@
 """Is ``size=N`` kept, and is it used: every picture at every size.
 
-python -m wisp.bench.budgets --images DIR --out results/NAME --sizes 500,1000,2000,4000,8000,16000
+wisp bench budgets --images DIR --out results/NAME --sizes 500,1000,2000,4000,8000,16000
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def summary(rows: Sequence[BudgetRow], sizes: Sequence[int]) -> str:
 
 @command("budgets")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when every budget is kept and filled, 1 when not or on an error."""
+    """The command; 0 when every budget is kept and filled, 1 when not."""
     parser = command_parser("budgets", "is size=N kept and used", "images out model")
     parser.add_argument("--sizes", default=SIZES, help="bytes, with commas between")
     options = parser.parse_args(arguments)

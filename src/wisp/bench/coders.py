@@ -1,6 +1,6 @@
 """What a range coder adds to a small payload: wisp's own beside constriction's, on the same frequencies.
 
-    python -m wisp.bench.coders [--out results/NAME] [--streams 2000] [--bytes 200]
+    wisp bench coders [--out results/NAME] [--streams 2000] [--bytes 200]
 
 A stream is as many random 256-symbol rows as make a payload of the wanted size; its symbols are drawn from
 its own frequencies. The ideal is the sum of -log2(f / 2^16) over its symbols. Every payload is decoded again.
@@ -178,7 +178,7 @@ def summary(found: Sequence[CoderFigures], about: str) -> str:
 
 @command("coders")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0, or 1 with one line on stderr."""
+    """The command."""
     parser = command_parser("coders", "bytes over the ideal")
     parser.add_argument("--out", type=Path, help="folder for the results; only printed without it")
     parser.add_argument("--streams", type=int, default=2000)

@@ -167,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("control_gic")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     ratios = _parse_ratios(options.ratios)

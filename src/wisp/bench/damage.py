@@ -1,6 +1,6 @@
 """Change every byte of a file to every other value, cut it at every length, and see what the decoder says.
 
-    python -m wisp.bench.damage --out results/NAME FILES.wisp ... [--values N]
+    wisp bench damage --out results/NAME FILES.wisp ... [--values N]
 
 Copies are screened by decoding their tokens alone; what passes is decompressed and compared pixel by pixel.
 """
@@ -90,7 +90,7 @@ def _examples(found: dict[str, Any]) -> list[str]:
 
 @command("damage")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 1 on an error, on any exception without a name, or on a cut that is not noticed."""
+    """The command; 1 on any exception without a name, or on a cut that is not noticed."""
     parser = command_parser("damage", "damaged files", "out")
     parser.add_argument("files", type=Path, nargs="+", help="files of wisp's")
     parser.add_argument("--values", type=int, help="other values a byte, drawn at random; all 255 by default")

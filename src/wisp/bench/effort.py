@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("effort")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     rates = sorted(set(rate_list("--bpp", options.bpp)))

@@ -184,7 +184,7 @@ def parser() -> argparse.ArgumentParser:
 
 @command("exactness")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when nothing differs, 1 when something does or on an error."""
+    """The command; 0 when nothing differs, 1 when something does."""
     options = parser().parse_args(arguments)
     check_options(options)
     others = [read_digest(path) for path in options.compare]

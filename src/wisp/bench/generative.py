@@ -214,7 +214,7 @@ def _subjects(options: argparse.Namespace) -> Subjects:
 
 @command("generative")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     if options.sheet is not None and options.sheet.suffix != ".webp":

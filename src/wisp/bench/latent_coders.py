@@ -1,6 +1,6 @@
 """Bytes of a Gaussian latent against what is left of it: QSGD in Elias codes beside uniform steps, range coded.
 
-    python -m wisp.bench.latent_coders [--out results/NAME] [--seeds 50] [--lengths 512,128] [--bits 8,6,4]
+    wisp bench latent_coders [--out results/NAME] [--seeds 50] [--lengths 512,128] [--bits 8,6,4]
 
 A latent is a vector of independent standard Gaussian numbers, what the generator of a GAN is fed with. Every way of
 coding sees the same vectors, every size is that of the whole of its bytes (docs/latents.md), and every one is read
@@ -199,7 +199,7 @@ def measure(length: int, bits: Sequence[int], seeds: int) -> Iterator[Row]:
 
 @command("latent_coders")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0, or 1 with one line on stderr."""
+    """The command."""
     parser = command_parser("latent_coders", "bytes of a latent")
     parser.add_argument("--out", type=Path, help="folder for the results; only printed without it")
     parser.add_argument("--seeds", type=int, default=50, help="vectors of each length")

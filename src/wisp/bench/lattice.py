@@ -1,7 +1,7 @@
 """Periodic patterns in what is left after decoding, before and after a cure.
 
-    python -m wisp.bench.lattice --images DIR --out results/NAME --bpp 0.1 [--model PATH | --codec avif@1/2]
-    python -m wisp.bench.lattice --images DIR --decoded DIR --out results/NAME
+    wisp bench lattice --images DIR --out results/NAME --bpp 0.1 [--model PATH | --codec avif@1/2]
+    wisp bench lattice --images DIR --decoded DIR --out results/NAME
 
 The first form compresses with wisp, or with a peer, which shows what ratios photographs give of themselves.
 The second takes pictures that something else decoded, of the same names.
@@ -104,7 +104,7 @@ def summary(overall: dict[str, LatticeRatios], worst: Sequence[tuple[str, float]
 
 @command("lattice")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0, or 1 with one line on stderr."""
+    """The command."""
     parser = command_parser("lattice", "periodic patterns", "out model")
     parser.add_argument("--images", type=Path, required=True, help="folder of originals")
     parser.add_argument("--decoded", type=Path, help="folder of decoded pictures, instead of using wisp")

@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("limits")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when the sheet was drawn, 1 on an error."""
+    """The command; 0 when the sheet was drawn."""
     options = _parser().parse_args(arguments)
     if options.out.suffix not in (".webp", ".png"):
         raise UsageError(f"--out: expected a name that ends in .webp or .png, found {options.out}")

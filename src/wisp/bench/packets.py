@@ -179,7 +179,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 @command("packets")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     options.losses = whole_number_list("--loss", options.loss, 0, 99)

@@ -153,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("pq_mim")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     codec = codec_for_model(options.model, options.threads)

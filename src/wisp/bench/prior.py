@@ -1,6 +1,6 @@
 """Bits of the same tokens with order-0 tables, with conditional tables, and with the masked prior.
 
-    python -m wisp.bench.prior --images DIR --out results/NAME [--model BUNDLE] [--bpp 0.02 0.1]
+    wisp bench prior --images DIR --out results/NAME [--model BUNDLE] [--bpp 0.02 0.1]
 
 The tokens and grain maps are those that the allocation chooses with the tables at each rate; the ideal code length
 of every place of the order is summed over the pictures, and the payloads are really written.
@@ -26,7 +26,7 @@ from wisp.codecs import TokenPyramidCodec, codec_for_model
 from wisp.codecs.proposal import propose
 from wisp.entropy.integer_softmax import frequencies
 from wisp.entropy.range_coder import TOTAL_BITS
-from wisp.errors import UsageError
+from wisp.errors import CodecError, UsageError
 from wisp.imaging import to_picture
 from wisp.tokens.pyramid import TokenPyramid
 
@@ -69,7 +69,7 @@ def measure(codec: TokenPyramidCodec, path: Path, rates: Sequence[float]) -> lis
         decoded, _, _ = codec.prior_model.read(with_prior.data + b"\0\0", pyramid.shape)
         done = time.perf_counter()
         if decoded != pyramid.cut_to_map():
-            raise UsageError(f"{path.name}: expected the tokens that were written, found others")
+            raise CodecError(f"{path.name}: expected the tokens that were written, found others")
         rows.append(
             {
                 "image": path.name,
@@ -127,7 +127,7 @@ def _cells(level: str, group: str, count: int, bits: dict[str, float]) -> list[s
 
 @command("prior")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 1 on an error."""
+    """The command."""
     parser = command_parser("prior", "what the prior saves", "images out model threads")
     parser.add_argument("--bpp", type=float, nargs="+", default=[0.02, 0.1], help="rates of the grain maps")
     parser.add_argument("--limit", type=int, help="only so many pictures")

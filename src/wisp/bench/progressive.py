@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("progressive")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     if options.bpp <= 0 or options.lengths < 2:

@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("rates")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when every target is kept and met, 1 when not or on an error."""
+    """The command; 0 when every target is kept and met, 1 when not."""
     options = _parser().parse_args(arguments)
     code = checkout()
     if not 0 < options.low < options.high or options.targets < 2 or options.scored < 0:

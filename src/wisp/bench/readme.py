@@ -177,7 +177,7 @@ def replaced(text: str, block: str) -> str:
 
 @command("readme")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0, or with one line on stderr 2 for wrong usage and 1 for anything else."""
+    """The command."""
     parser = command_parser("readme", "the README's numbers from results")
     parser.add_argument("folder", type=Path, help="folder that `wisp bench run` wrote")
     parser.add_argument("--budgets", type=Path, help="folder of `wisp bench budgets` (default: beside it)")

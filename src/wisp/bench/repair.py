@@ -158,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("repair")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     rows: list[dict[str, Any]] = []

@@ -176,7 +176,7 @@ def run(plan: Plan, arguments: Sequence[str]) -> None:
 
 @command("run")
 def main(arguments: Sequence[str]) -> int:
-    """The command; what goes wrong is one line on stderr."""
+    """The command; 130 when it was interrupted."""
     try:
         run(parse(arguments), arguments)
     except OSError as fault:

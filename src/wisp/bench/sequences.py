@@ -27,7 +27,7 @@ from wisp.bench.pq_mim_rows import model_version
 from wisp.bench.provenance import checkout, meta, note, require_place, write_summary
 from wisp.bench.sequences_table import summary
 from wisp.codecs import codec_for_model
-from wisp.errors import UsageError
+from wisp.errors import CodecError, UsageError
 
 METRICS = "lpips_squeeze,feature_distance,psnr_db"
 QUALITIES = "0,15,30,45,60"
@@ -71,7 +71,12 @@ def measure(
         yield SequenceRow("sequence", quality, len(data), keys, _scores(references, shown))
     for peer in peers:
         for crf in CRFS[peer]:
-            num_bytes, shown = _by_peer(peer, crf, frames)
+            try:
+                num_bytes, shown = _by_peer(peer, crf, frames)
+            except ValueError as fault:  # PyAV's: no such encoder, or sizes that it does not take
+                raise CodecError(f"{peer}: expected {len(frames)} frames coded, found: {fault}") from fault
+            if len(shown) != len(frames):
+                raise CodecError(f"{peer}: expected {len(frames)} frames back, found {len(shown)}")
             yield SequenceRow(peer, crf, num_bytes, None, _scores(references, shown))
 
 
@@ -117,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("sequences")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     qualities = quality_list("--qualities", options.qualities)

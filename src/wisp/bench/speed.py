@@ -2,8 +2,7 @@
 
     wisp bench speed --image FILE --out results/NAME [--quick]
 
-Exit code 0, or 2 with one line on stderr where the order cannot be carried out. A missed limit is a result, not
-an error.
+A missed limit is a result, not an error.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ another scale for another metric.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from wisp.bench.metrics.panel import MetricPanel
 from wisp.bench.pictures import picture_paths, read_picture
 from wisp.bench.provenance import checkout, meta, note, require_place, row_line, write_summary, write_text
 from wisp.bench.tiny_sheet import Shown, draw_sheet
-from wisp.errors import UsageError
+from wisp.errors import CodecError, UsageError
 
 METRICS = "lpips_squeeze,feature_distance"
 FAMILIES = ("avif", "webp", "jxl")
@@ -145,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("tiny")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0 when everything was measured, 1 on an error."""
+    """The command; 0 when everything was measured."""
     options = _parser().parse_args(arguments)
     code = checkout()
     if options.size < 1:
@@ -179,17 +178,17 @@ def main(arguments: Sequence[str]) -> int:
         unavailable=panel.unavailable | missing,
     )
     write_summary(options.out, page, record)
-    return 0 if options.sheet is None else _save(draw_sheet(shelves), options.sheet)
+    if options.sheet is not None:
+        _save(draw_sheet(shelves), options.sheet)
+    return 0
 
 
-def _save(sheet: Image.Image, path: Path) -> int:
+def _save(sheet: Image.Image, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path, quality=SHEET_QUALITY, method=6)
     except (OSError, ValueError) as fault:  # WebP ends at 16,383 pixels, which is 90 pictures
-        print(f"tiny: {path}: expected a sheet that can be written, found: {fault}; try PNG", file=sys.stderr)
-        return 1
-    return 0
+        raise CodecError(f"{path}: expected a sheet that can be written, found: {fault}; try PNG") from fault
 
 
 if __name__ == "__main__":

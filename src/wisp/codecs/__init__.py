@@ -33,6 +33,7 @@ __all__ = [
     "decode_tokens",
     "entry_by_name",
     "entry_by_number",
+    "forget_bundles",
 ]
 
 
@@ -45,17 +46,8 @@ _CODECS: dict[str, type[AnyCodec]] = {
 }
 
 
-def _codec_of_folder(folder: Path, threads: int) -> AnyCodec:
-    """The codec of a bundle, opened once: until its configuration is another, as it is when anything there changes."""
-    try:
-        found = os.stat(folder / CONFIG_NAME)
-    except OSError:
-        return _open_codec(folder, threads, (0, 0, 0))  # which says what is missing
-    return _open_codec(folder, threads, (found.st_mtime_ns, found.st_size, found.st_ino))
-
-
 @lru_cache(maxsize=8)
-def _open_codec(folder: Path, threads: int, version: tuple[int, ...]) -> AnyCodec:
+def _codec_of_folder(folder: Path, threads: int) -> AnyCodec:
     bundle = Bundle(folder, threads)
     if bundle.config.codec not in _CODECS:
         raise ModelMismatch(
@@ -66,6 +58,11 @@ def _open_codec(folder: Path, threads: int, version: tuple[int, ...]) -> AnyCode
             f"expected numbers that suit {bundle.config.codec} in {folder}, found others; reinstall the model"
         )
     return _CODECS[bundle.config.codec](bundle)
+
+
+def forget_bundles() -> None:
+    """Open all bundles anew from now on: for whoever has changed one, as an open codec stays what it is."""
+    _codec_of_folder.cache_clear()
 
 
 def any_codec_for_model(model: str | Path | None = None, threads: int | None = None) -> AnyCodec:

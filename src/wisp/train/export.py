@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from wisp.allocation.benefit import distortion_curve, region_distortions, region_weights
 from wisp.allocation.lagrange import Demand
 from wisp.atomic import write_bytes_atomic
+from wisp.codecs import forget_bundles
 from wisp.codecs.grain_coding import ROUTED
 from wisp.codecs.huffman_entropy import LENGTHS
 from wisp.codecs.looking import uniform_depths
@@ -152,6 +153,7 @@ def write_config(folder: Path, table: dict[str, Any]) -> None:
     if not shared:
         table.pop("shared_with", None)
     write_bytes_atomic(folder / CONFIG_NAME, (json.dumps(table, indent=1) + "\n").encode())
+    forget_bundles()
 
 
 def _fit(

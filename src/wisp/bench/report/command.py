@@ -32,7 +32,7 @@ def picture_files(run: Run) -> dict[str, bytes]:
 
 @command("report")
 def main(arguments: Sequence[str]) -> int:
-    """The command; 0, or with one line on stderr 2 for wrong usage and 1 for anything else."""
+    """The command."""
     parser = command_parser("report", "one run of the bench as one HTML page that loads nothing")
     parser.add_argument("folder", type=Path, help="folder that `wisp bench run` wrote")
     parser.add_argument("--out", type=Path, metavar="FILE.html", help="default: report.html in that folder")
