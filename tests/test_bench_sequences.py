@@ -14,6 +14,7 @@ import wisp
 from wisp.bench import sequences
 from wisp.bench.sequences import main
 from wisp.bench.sequences_table import _share, summary
+from wisp.errors import CodecError
 from wisp.train.verify import example_picture
 
 
@@ -84,3 +85,16 @@ def test_wrong_options_are_named(
     ]
     assert main([*given, "--metrics", "psnr_db", *wrong]) == 2
     assert capsys.readouterr().err.startswith("bench sequences: ")
+
+
+def test_a_video_codec_that_cannot_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> tuple[int, list[Image.Image]]:
+        raise ValueError("libx264")
+
+    def short(*_: object) -> tuple[int, list[Image.Image]]:
+        return 100, []
+
+    for stand_in, said in ((unknown, "x264: expected 1 frames coded, found: libx264"), (short, "found 0")):
+        monkeypatch.setattr(sequences, "_by_peer", stand_in)
+        with pytest.raises(CodecError, match=said):
+            list(sequences.measure([Image.new("RGB", (8, 8))], [], [], "", 1, ["x264"]))
