@@ -113,6 +113,11 @@ def test_more_pixels_than_allowed() -> None:
 
 
 def test_info_names_a_release_and_a_withdrawn_model() -> None:
-    for number, said in ((10, "10 (wisp_small, wisp-2)"), (9, "9 (wisp_1, wisp-1)"), (8, "8 (withdrawn)")):
+    for number, said in (
+        (11, "11 (wisp_small, wisp-3)"),
+        (10, "10 (wisp_2, wisp-2)"),
+        (9, "9 (wisp_1, wisp-1)"),
+        (8, "8 (withdrawn)"),
+    ):
         data = pack_file(Header(number, 64, 48, False, 0, False), (), b"payload", 0x1234)
         assert said in run_cli("info", "-", stdin=data).out
