@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 import wisp
-from wisp.codecs import codec_for_model, decode_tokens, detail_budget
+from wisp.codecs import codec_for_model, decode_tokens, detail, detail_budget
 from wisp.codecs.detail import MIN_ROOM, add_detail, write_detail
 from wisp.codecs.detail_budget import FRAMES_BPP
 from wisp.container import unpack_file
@@ -65,6 +65,25 @@ def test_more_room_is_never_worse(pair: tuple[NDArray[np.uint8], NDArray[np.uint
         assert frame is not None
         errors.append(error(add_detail(shown, frame), original))
     assert errors == sorted(errors, reverse=True)
+
+
+def test_other_methods_fill_what_one_leaves(
+    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, shown = pair
+    monkeypatch.setattr(detail, "TRIES", 0)  # no neighbours: the fullest frame of one method leaves some room
+    monkeypatch.setattr(detail, "STRENGTHS", 0)
+    gained = 0
+    for room in (700, 1500, 3100, 5003):
+        one = write_detail(original, shown, room)
+        several = write_detail(original, shown, room, room - 3)
+        assert one is not None
+        assert several is not None
+        assert len(one) <= len(several) <= room
+        assert error(add_detail(shown, several), original) <= 1.01 * error(add_detail(shown, one), original)
+        assert write_detail(original, shown, room, len(one)) == one
+        gained += len(several) > len(one)
+    assert gained
 
 
 def test_no_frame_where_none_fits(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
@@ -166,9 +185,11 @@ def test_a_larger_frame_is_tried_where_a_small_one_is_worse(
     assert wisp.read_info(tokens).format_version < 3
     rooms = []
 
-    def write(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], room: int) -> bytes | None:
+    def write(
+        original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], room: int, wanted: int
+    ) -> bytes | None:
         rooms.append(room)
-        return write_detail(original_u8, 255 - original_u8 if len(rooms) == 1 else shown_u8, room)
+        return write_detail(original_u8, 255 - original_u8 if len(rooms) == 1 else shown_u8, room, wanted)
 
     monkeypatch.setattr(detail_budget, "write_detail", write)
     data = wisp.compress(photo_u8, size=len(tokens) + 60, model=prior_model)

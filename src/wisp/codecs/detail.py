@@ -30,12 +30,19 @@ STRENGTHS = 5  # halvings of the strength
 TRIES, MEDIUM = 40, 1 << 20  # half as many for pictures of more pixels
 AS_GOOD = 1.01  # times the error: a fuller frame may have so much
 SHARE_LEFT = 0.002  # of the room may stay unused
+METHOD, OTHER_METHODS, LAST_HALVINGS = (
+    2,
+    (3, 4, 1, 5),
+    10,
+)  # of libwebp: each has other sizes, none is always best
 BAND_ROWS = 256
 _RIFF = struct.Struct("<4sI4s4sI")
 _START = b"\x9d\x01\x2a"
 
 
-def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], room: int) -> bytes | None:
+def write_detail(
+    original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], room: int, wanted: int = 0
+) -> bytes | None:
     """A frame of at most `room` bytes; None if there is none, or the picture is too large for one.
 
     The quality is the highest that fits, by bisection, or the lowest at which the error is invisible, or as at the
@@ -45,6 +52,7 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
 
     Args:
         original_u8, shown_u8: (H, W, 3).
+        wanted: bytes; a visible error and a smaller frame are reason enough to try libwebp's other methods.
     """
     if room < MIN_ROOM or max(original_u8.shape[:2]) > MAX_SIDE:
         return None
@@ -98,6 +106,28 @@ def write_detail(original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], ro
             found = _error(original_u8, add_detail(shown_u8, frame))
             if found <= AS_GOOD * _error(original_u8, add_detail(shown_u8, best)):
                 best = frame
+    return best if len(best) >= wanted else _by_other_methods(original_u8, shown_u8, best, room, wanted)
+
+
+def _by_other_methods(
+    original_u8: NDArray[np.uint8], shown_u8: NDArray[np.uint8], best: bytes, room: int, wanted: int
+) -> bytes:
+    """The first frame of at least `wanted` bytes, or the fullest; `best` where none is as good."""
+    limit = AS_GOOD * _error(original_u8, add_detail(shown_u8, best))
+    whole = _difference(original_u8, shown_u8, 1.0)
+    for method in OTHER_METHODS:
+        low, high = 0.0, BEST_QUALITY
+        for _ in range(LAST_HALVINGS):
+            at = (low + high) / 2
+            frame = _encode(whole, at, method)
+            if len(frame) > room:
+                high = at
+                continue
+            low = at
+            if len(frame) > len(best) and _error(original_u8, add_detail(shown_u8, frame)) <= limit:
+                best = frame
+            if len(best) >= wanted:
+                return best
     return best
 
 
@@ -176,10 +206,10 @@ def _encode_at(
     return _encode(_difference(original_u8, shown_u8, strength), quality)
 
 
-def _encode(difference_u8: NDArray[np.uint8], quality: float) -> bytes:
+def _encode(difference_u8: NDArray[np.uint8], quality: float, method: int = METHOD) -> bytes:
     """The VP8 frame of a WebP file of one frame and nothing else."""
     buffer = io.BytesIO()
-    Image.fromarray(difference_u8).save(buffer, "WEBP", quality=quality, method=2)
+    Image.fromarray(difference_u8).save(buffer, "WEBP", quality=quality, method=method)
     data = buffer.getvalue()
     _, _, _, kind, length = _RIFF.unpack_from(data)
     assert kind == b"VP8 "

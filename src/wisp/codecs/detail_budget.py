@@ -102,7 +102,7 @@ def _with_detail(
     bare = codec.join(payload, header, chunks)
     room = min(budget - len(bare) - len(pack_varint(min(budget, MAX_VARINT))) + 1, MAX_VARINT)
     shown = codec.synthesise(file, pyramid)
-    detail = write_detail(picture.pixels_u8, shown, room)
+    detail = write_detail(picture.pixels_u8, shown, room, room - int(max(BYTES_LEFT, LEAST_SHARE * budget)))
     if detail is None:
         return None
     return codec.join(payload, header, chunks, detail), shown, detail
