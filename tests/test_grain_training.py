@@ -19,7 +19,7 @@ from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import Bundle
 from wisp.train import grain_export
 from wisp.train.export import write_config
-from wisp.train.grain_export import train_grain
+from wisp.train.grain_export import maps_by_hand, train_grain
 from wisp.train.shared_files import share_files
 from wisp.train.verify import example_picture
 
@@ -49,6 +49,16 @@ def test_its_own_maps_cost_less(counted: Path, prior_model: Path, photo_u8: NDAr
     assert (Bundle(counted).tables["bias_0"] == Bundle(prior_model).tables["bias_0"]).all()
     common = int(np.argmin(after.grain.bits[4, 4]))
     assert after.grain.bits[4, 4, common] <= before.grain.bits[4, 4, common]
+
+
+def test_maps_by_hand_are_counted_too(counted: Path, photo_u8: NDArray[np.uint8]) -> None:
+    codec = TokenPyramidCodec(Bundle(counted))
+    groups = codec.bundle.config.groups
+    maps = maps_by_hand([photo_u8] * 40, groups, 32, 0)
+    assert {int(depth) for grain in maps for depth in np.unique(grain)} == set(np.cumsum(groups).tolist())
+    bits = codec.entropy_model.grain.bits
+    for end in np.cumsum(groups):  # no end of a level is out of reach, as it was when the writer's maps alone counted
+        assert bits[end, end, end - 1] < 2
 
 
 @pytest.mark.parametrize("options", [{"size": 150}, {"size": 900}, {"quality": 60}])
