@@ -87,14 +87,20 @@ def test_wrong_options_are_named(
     assert capsys.readouterr().err.startswith("bench sequences: ")
 
 
-def test_a_video_codec_that_cannot_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object) -> tuple[int, list[Image.Image]]:
-        raise ValueError("libx264")
+@pytest.mark.parametrize(
+    ("side", "settings", "said"),
+    [(63, {}, "x264: expected 1 frames coded"), (64, {"x264": ("nothing", "h264", {})}, "found: nothing")],
+)
+def test_a_video_codec_that_cannot_is_named(
+    monkeypatch: pytest.MonkeyPatch, side: int, settings: dict[str, object], said: str
+) -> None:
+    pytest.importorskip("av")
+    monkeypatch.setattr(sequences, "ENCODERS", {**sequences.ENCODERS, **settings})
+    with pytest.raises(CodecError, match=said):
+        list(sequences.measure([Image.new("RGB", (side, 49))], [], [], "", 1, ["x264"]))
 
-    def short(*_: object) -> tuple[int, list[Image.Image]]:
-        return 100, []
 
-    for stand_in, said in ((unknown, "x264: expected 1 frames coded, found: libx264"), (short, "found 0")):
-        monkeypatch.setattr(sequences, "_by_peer", stand_in)
-        with pytest.raises(CodecError, match=said):
-            list(sequences.measure([Image.new("RGB", (8, 8))], [], [], "", 1, ["x264"]))
+def test_frames_that_do_not_come_back_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequences, "_by_peer", lambda *_: (100, []))
+    with pytest.raises(CodecError, match="x264: expected 1 frames back, found 0"):
+        list(sequences.measure([Image.new("RGB", (8, 8))], [], [], "", 1, ["x264"]))

@@ -36,7 +36,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def counted(prior_model: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("counted") / "tiny"
     shutil.copytree(prior_model, folder)
-    report = train_grain(folder, pictures, 12, 2, threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grain_export, "BY_HAND", 2)  # of few pictures
+        report = train_grain(folder, pictures, 12, 2, threads=1)
     assert len(report.after) == 2
     assert report.after[0] < report.before
     return folder
@@ -54,10 +56,16 @@ def test_its_own_maps_cost_less(counted: Path, prior_model: Path, photo_u8: NDAr
 def test_maps_by_hand_are_counted_too(counted: Path, photo_u8: NDArray[np.uint8]) -> None:
     codec = TokenPyramidCodec(Bundle(counted))
     groups = codec.bundle.config.groups
-    maps = maps_by_hand([photo_u8] * 40, groups, 32, 0)
+    found = maps_by_hand([photo_u8] * 160, groups, 32, 0)
+    assert [place for place, maps in enumerate(found) if maps] == list(range(4, 160, 8))
+    maps = [grain for many in found for grain in many]
     assert {int(depth) for grain in maps for depth in np.unique(grain)} == set(np.cumsum(groups).tolist())
+    again = maps_by_hand([photo_u8] * 160, groups, 32, 0)
+    assert all(np.array_equal(one, other) for one, (other,) in zip(maps, filter(None, again), strict=True))
     bits = codec.entropy_model.grain.bits
-    for end in np.cumsum(groups):  # no end of a level is out of reach, as it was when the writer's maps alone counted
+    for end in np.cumsum(
+        groups
+    ):  # no level's end is out of reach; 5 bits where the writer's maps alone count
         assert bits[end, end, end - 1] < 2
 
 

@@ -71,10 +71,7 @@ def measure(
         yield SequenceRow("sequence", quality, len(data), keys, _scores(references, shown))
     for peer in peers:
         for crf in CRFS[peer]:
-            try:
-                num_bytes, shown = _by_peer(peer, crf, frames)
-            except ValueError as fault:  # PyAV's: no such encoder, or sizes that it does not take
-                raise CodecError(f"{peer}: expected {len(frames)} frames coded, found: {fault}") from fault
+            num_bytes, shown = _by_peer(peer, crf, frames)
             if len(shown) != len(frames):
                 raise CodecError(f"{peer}: expected {len(frames)} frames back, found {len(shown)}")
             yield SequenceRow(peer, crf, num_bytes, None, _scores(references, shown))
@@ -82,6 +79,15 @@ def measure(
 
 def _by_peer(peer: str, crf: int, frames: Sequence[Image.Image]) -> tuple[int, list[Image.Image]]:
     """Bytes of the elementary stream, and its frames; 4:2:0, one group of pictures."""
+    import av
+
+    try:
+        return _coded(peer, crf, frames)
+    except (ValueError, av.error.FFmpegError) as fault:  # no such encoder, or sizes that it does not take
+        raise CodecError(f"{peer}: expected {len(frames)} frames coded, found: {fault}") from fault
+
+
+def _coded(peer: str, crf: int, frames: Sequence[Image.Image]) -> tuple[int, list[Image.Image]]:
     import av
 
     name, container_format, options = ENCODERS[peer]

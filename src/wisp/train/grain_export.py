@@ -35,7 +35,9 @@ from wisp.train.shared_files import refuse_keeper
 LOWEST_BPP, HIGHEST_BPP = 0.004, 0.25
 FILES = 4  # of a photograph, at rates evenly drawn over the logarithm
 HELD_OUT = 10  # every 10th photograph is only measured
-BY_HAND = 8  # every 8th one's map is counted by shares of its area too, as people give them; the writer has few like it
+BY_HAND = (
+    8  # every 8th one's map by shares of its area counts too, as people give them; the writer has few like it
+)
 CONCENTRATION = 0.3  # of the shares: mostly of one level or two
 MIN_SIDE = 64
 
@@ -80,17 +82,17 @@ def train_grain(
     used = min(photographs, len(pictures))
     pictures = [pictures[i * len(pictures) // used] for i in range(used)]
     count = sum(config.groups)
-    by_hand = maps_by_hand(pictures[::BY_HAND], config.groups, config.strides[0], seed)
+    by_hand = maps_by_hand(pictures, config.groups, config.strides[0], seed)
     before, after = math.nan, []
     for number in range(rounds):
-        maps = _maps(bundle, pictures, seed, note)
+        maps = [many + by_hand[place] for place, many in enumerate(_maps(bundle, pictures, seed, note))]
         kept = [grain for place, many in enumerate(maps) if place % HELD_OUT for grain in many]
         held = [grain for place, many in enumerate(maps) if not place % HELD_OUT for grain in many]
         if not kept or not held:
             raise UsageError(f"expected more photographs than one under {data}, found too few to count maps")
         if not number:
             before = _mean_bits(bundle.tables["grain"], held, count)
-        logits = fit_grain_logits(kept + by_hand, count)
+        logits = fit_grain_logits(kept, count)
         after.append(_mean_bits(logits, held, count))
         if after[0] >= before:
             raise UsageError(
@@ -141,16 +143,15 @@ def _maps(
 
 def maps_by_hand(
     pictures: list[NDArray[np.uint8]], groups: Sequence[int], side: int, seed: int
-) -> list[NDArray[np.uint8]]:
-    """A grain map (rows, columns) of each picture by random shares of its area (wisp.codecs.by_hand)."""
+) -> list[list[NDArray[np.uint8]]]:
+    """Of every 8th picture one grain map (rows, columns) by random shares of its area (wisp.codecs.by_hand)."""
     random = np.random.default_rng(seed)
     ends = [int(end) for end in np.cumsum(groups)][::-1]
-    return [
-        depths_by_ratio(
-            patch_entropies(pixels, side), random.dirichlet([CONCENTRATION] * len(ends)).tolist(), ends
-        )
-        for pixels in pictures
-    ]
+    found: list[list[NDArray[np.uint8]]] = [[] for _ in pictures]
+    for place in range(BY_HAND // 2, len(pictures), BY_HAND):
+        shares = random.dirichlet([CONCENTRATION] * len(ends)).tolist()
+        found[place].append(depths_by_ratio(patch_entropies(pictures[place], side), shares, ends))
+    return found
 
 
 def _mean_bits(logits: NDArray[np.int16], maps: list[NDArray[np.uint8]], count: int) -> float:
