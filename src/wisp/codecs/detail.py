@@ -30,11 +30,8 @@ STRENGTHS = 5  # halvings of the strength
 TRIES, MEDIUM = 40, 1 << 20  # half as many for pictures of more pixels
 AS_GOOD = 1.01  # times the error: a fuller frame may have so much
 SHARE_LEFT = 0.002  # of the room may stay unused
-METHOD, OTHER_METHODS, LAST_HALVINGS = (
-    2,
-    (3, 4, 1, 5),
-    10,
-)  # of libwebp: each has other sizes, none is always best
+METHOD, OTHER_METHODS = 2, (3, 4, 1, 5)  # of libwebp: each has other sizes, none is always best
+LAST_HALVINGS = 10  # of the quality, by each of the others
 BAND_ROWS = 256
 _RIFF = struct.Struct("<4sI4s4sI")
 _START = b"\x9d\x01\x2a"

@@ -35,9 +35,7 @@ from wisp.train.shared_files import refuse_keeper
 LOWEST_BPP, HIGHEST_BPP = 0.004, 0.25
 FILES = 4  # of a photograph, at rates evenly drawn over the logarithm
 HELD_OUT = 10  # every 10th photograph is only measured
-BY_HAND = (
-    8  # every 8th one's map by shares of its area counts too, as people give them; the writer has few like it
-)
+BY_HAND = 8  # every 8th one's map by shares of its area counts too, as people give them
 CONCENTRATION = 0.3  # of the shares: mostly of one level or two
 MIN_SIDE = 64
 
