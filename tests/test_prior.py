@@ -7,7 +7,7 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import wisp
 from wisp.bench.prior_reference import ReferenceRunner
-from wisp.codecs import TokenPyramidCodec, codec_for_model, prior_entropy
+from wisp.codecs import TokenPyramidCodec, codec_for_model, masked_prior, prior_entropy
 from wisp.codecs.masked_prior import MaskedPrior
 from wisp.codecs.prior_entropy import WINDOW, PriorEntropyModel
 from wisp.codecs.prior_windows import Band, bands_of, chosen_features
@@ -43,6 +43,16 @@ def random_pyramid(rows: int, columns: int, seed: int) -> TokenPyramid:
     return TokenPyramid(
         shape, planes, random.integers(1, deepest + 1, (rows, columns)).astype(np.uint8)
     ).cut_to_map()
+
+
+class Forwarded:
+    """Stands in for a prior, and has all that it has."""
+
+    def __init__(self, prior: MaskedPrior) -> None:
+        self._prior = prior
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._prior, name)
 
 
 def reference(folder: Path) -> MaskedPrior:
@@ -91,6 +101,71 @@ def test_payloads_come_back(prior_model: Path, rows: int, columns: int, seed: in
     decoded, num_bytes, checked = model.read(payload.data + b"\xff\xff", pyramid.shape)
     assert decoded == pyramid
     assert (num_bytes, checked) == (len(payload.data), payload.checked)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(2, 5), st.integers(0, 1 << 30))
+def test_a_writer_ahead_of_its_coder_writes_the_same(
+    prior_model: Path, rows: int, columns: int, threads: int, seed: int
+) -> None:
+    model = codec_for_model(prior_model, 1).prior_model
+    assert model is not None
+    pyramid = random_pyramid(rows, columns, seed)
+    ahead = PriorEntropyModel(model.tables, model.prior, threads=threads)
+    assert ahead.write(pyramid).data == model.write(pyramid).data
+    assert np.array_equal(ahead.place_bits(pyramid), model.place_bits(pyramid))
+
+
+def test_a_writer_looks_at_several_turns_at_once(prior_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = codec_for_model(prior_model, 1).prior_model
+    assert model is not None
+    pyramid = random_pyramid(3, 4, 8)
+    payload = model.write(pyramid)
+    threads = set()
+    together = threading.Barrier(2)
+
+    class Watched(Forwarded):
+        def features(self, *inputs: Any) -> NDArray[np.float32]:
+            if threading.get_ident() not in threads:
+                threads.add(threading.get_ident())
+                together.wait(60)  # for the other thread, or never
+            return model.prior.features(*inputs)
+
+    both = PriorEntropyModel(model.tables, cast(MaskedPrior, Watched(model.prior)), threads=2)
+    assert both.write(pyramid).data == payload.data
+    assert len(threads) == 2
+    small = PriorEntropyModel(model.tables, model.prior, window=12 * 16 - 1, threads=2)  # one position less
+    monkeypatch.setattr(prior_entropy, "at_once", None)
+    assert small.write(pyramid).data == payload.data
+
+
+@pytest.mark.parametrize("band", [1, 64, 200, 1 << 16])
+def test_bands_of_a_context_are_those_of_the_whole(
+    prior_model: Path, band: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prior = codec_for_model(prior_model, 1).prior_model.prior  # type: ignore[union-attr]
+    planes = random_pyramid(11, 2, 4).with_absences()
+    for level in (1, 2):
+        whole = prior._runner(f"context_{level}").run(
+            {f"tokens_{i}": plane for i, plane in enumerate(planes[:level])}
+        )["context"]
+        monkeypatch.setattr(masked_prior, "BAND", band)
+        found = prior.context(planes[:level])
+        assert found is not None
+        assert found.dtype == np.int8
+        assert np.array_equal(found, whole)
+
+
+@pytest.mark.parametrize("value", [128.0, -1000.0, float("nan")])
+def test_a_context_beyond_eight_bits_is_refused(prior_model: Path, value: float) -> None:
+    class Loud:
+        def run(self, inputs: Any) -> dict[str, NDArray[Any]]:
+            return {"context": np.full((1, 8, 4, 4), value, np.float32)}
+
+    bundle = Bundle(prior_model)
+    prior = MaskedPrior(bundle.prior_parts, lambda name, graph: Loud(), (32, 16, 8), (4, 4, 4))
+    with pytest.raises(ModelMismatch, match=r"expected context_1 in -127\.\.127"):
+        prior.context([np.zeros((4, 2, 2), np.int32)])
 
 
 def test_the_reference_runner_reads_the_runtimes_file(prior_model: Path) -> None:

@@ -58,8 +58,7 @@ class FixedPrior:
         self._logits = logits
         self.prior = SimpleNamespace(check=lambda level: None)
 
-    def visit(self, pyramid: Any, place: int, level: int, turn: Any, *rest: Any) -> NDArray[np.uint8]:
-        *_, choose = rest
+    def visit(self, pyramid: Any, place: int, turn: Any, view: Any, choose: Any) -> NDArray[np.uint8]:
         count = int(turn.sum())
         tokens: NDArray[np.uint8] = choose(
             self._logits[place][None].repeat(count, 0), place, turn, slice(0, count)

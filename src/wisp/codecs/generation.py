@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.codecs.grain_coding import ROUTED
-from wisp.codecs.prior_entropy import PriorEntropyModel
+from wisp.codecs.prior_entropy import PriorEntropyModel, View
 from wisp.entropy.sampling import Sampling, is_whole, make_sampling
 from wisp.errors import UsageError
 from wisp.runtime import Bundle
@@ -122,7 +122,7 @@ def generate(model: PriorEntropyModel, received: TokenPyramid, options: Generati
             break
         fold = shape.fold(level)
         known = np.full((count, *shape.plane_shape(level)), NOT_SENT, np.int32)
-        context: NDArray[np.float32] | None = None
+        context: NDArray[np.int8] | None = None
         gaps = (unfold(target > at, fold) & ~received.sent(at, level) for at in range(place, place + count))
         if any(gap.any() for gap in gaps):
             model.prior.check(level)
@@ -137,7 +137,7 @@ def generate(model: PriorEntropyModel, received: TokenPyramid, options: Generati
             for stage in range(model.prior.stages[place]):
                 turn = missing & (stages == stage)
                 if turn.any():
-                    tokens = model.visit(filled, place, level, turn, known, depths, context, draw)
+                    tokens = model.visit(filled, place, turn, View(level, known, depths, context), draw)
                     known[group][turn] = tokens
                     filled.planes[level][group][turn] = tokens
                     num_generated += len(tokens)

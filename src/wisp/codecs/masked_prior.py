@@ -24,6 +24,7 @@ LOGIT_LIMIT = 1000  # 1/16 nat
 EXACT = 1 << 24
 PEAK = 127
 RADIUS = 2  # of a block's depthwise convolution
+BAND = 1 << 16  # positions of a level whose context is computed at once: bounds memory
 GOLDEN_REGIONS = (3, 4)
 
 
@@ -97,12 +98,37 @@ class MaskedPrior:
         """Positions around a token that its logits may depend on, within its level."""
         return RADIUS * self.blocks[level]
 
-    def context(self, planes: Sequence[NDArray[np.int32]]) -> NDArray[np.float32] | None:
-        """Features (1, C, h, w) of the next level's grid from all coarser planes (G, h, w); None if there are none."""
+    def context(self, planes: Sequence[NDArray[np.int32]]) -> NDArray[np.int8] | None:
+        """Features (1, C, h, w) of the next level's grid from all coarser planes (G, h, w); None if there are none.
+
+        In bands of whole regions with exact halos, as a large picture's would take gigabytes at once.
+
+        Raises:
+            ModelMismatch: the network gives something else than integers of 8 bits.
+        """
         if not planes:
             return None
-        inputs = {f"tokens_{i}": plane for i, plane in enumerate(planes)}
-        found: NDArray[np.float32] = self._runner(f"context_{len(planes)}").run(inputs)["context"]
+        level, name = len(planes), f"context_{len(planes)}"
+        runner = self._runner(name)
+        folds = [self.strides[0] // stride for stride in self.strides[: level + 1]]
+        halo = sum(-(-RADIUS // fold) for fold in folds[:level])  # regions; each coarser level has a block
+        rows, columns = planes[0].shape[1:]
+        fold = folds[level]
+        step = max(1, BAND // (columns * fold**2))
+        found: NDArray[np.int8] | None = None
+        for top in range(0, rows, step):
+            end = min(top + step, rows)
+            first, last = max(0, top - halo), min(rows, end + halo)
+            inputs = {
+                f"tokens_{i}": plane[:, first * folds[i] : last * folds[i]] for i, plane in enumerate(planes)
+            }
+            band = runner.run(inputs)["context"][:, :, (top - first) * fold : (end - first) * fold]
+            peak = np.abs(band).max()
+            if not peak <= PEAK:
+                raise ModelMismatch(f"expected {name} in -{PEAK}..{PEAK}, found {peak:g}; reinstall the model")
+            if found is None:
+                found = np.empty((*band.shape[:2], rows * fold, columns * fold), np.int8)
+            found[:, :, top * fold : end * fold] = band
         return found
 
     def features(
@@ -110,12 +136,12 @@ class MaskedPrior:
         level: int,
         plane: NDArray[np.int32],
         depths: NDArray[np.int32],
-        context: NDArray[np.float32] | None,
+        context: NDArray[np.int8] | None,
     ) -> NDArray[np.float32]:
         """(h, w, C) integers: tokens (G, h, w) with 256 where not known, depths (h, w), context (1, C, h, w)."""
         inputs: dict[str, NDArray[Any]] = {"tokens": plane, "depths": depths}
         if context is not None:
-            inputs["context"] = context
+            inputs["context"] = context.astype(np.float32)
         found: NDArray[np.float32] = self._runner(f"step_{level}").run(inputs)["features"]
         return found
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wisp.codecs.prior_entropy import PriorEntropyModel
+from wisp.codecs.prior_entropy import PriorEntropyModel, View
 from wisp.codecs.repair import BlendNeighbours, Integers, nearest_codewords
 from wisp.entropy.integer_softmax import frequencies
 from wisp.entropy.range_coder import TOTAL, TOTAL_BITS
@@ -65,7 +65,7 @@ class PriorRepair:
             sent = pyramid.sent(group, 0)
             known[group][sent] = plane[sent]
             depths = np.maximum(pyramid.grain_map, np.uint8(group + 1)).astype(np.int32)
-            chosen = self._model.visit(filled, group, 0, missing, known, depths, None, choose)
+            chosen = self._model.visit(filled, group, missing, View(0, known, depths, None), choose)
             known[group][missing] = chosen
             plane[missing] = chosen
         depths_u8 = np.where(received, pyramid.grain_map, len(books)).astype(np.uint8)

@@ -10,11 +10,12 @@ a window begins changes no result (docs/format.md, section 5.8).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isqrt
 from threading import Lock, Thread
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ BAND = 1 << 16  # positions of a band at most, where a picture is so wide: their
 Features = Callable[[slice, slice], NDArray[np.float32]]
 _Piece = tuple[slice, slice]
 _Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -81,43 +84,44 @@ def chosen_features(
         here = numbers[rows.start - band.rows.start : rows.stop - band.rows.start, columns]
         return here[wanted], core[: wanted.shape[0], : wanted.shape[1]][wanted]
 
-    parts = _at_once(look, band.pieces, threads)
+    parts = at_once(look, band.pieces, threads)
     chosen = np.empty((int(turn[band.rows].sum()), parts[0][1].shape[1]), np.float32)
     for places, found in parts:
         chosen[places] = found
     return chosen
 
 
-def _at_once(look: Callable[[_Piece], _Found], pieces: tuple[_Piece, ...], threads: int) -> list[_Found]:
-    """What is found in each piece, by so many threads, the caller's own among them.
+def at_once(work: Callable[[_Item], _Result], items: Sequence[_Item], threads: int) -> list[_Result]:
+    """What `work` makes of each item, in their order, by so many threads, the caller's own among them.
 
     Not by a pool of concurrent.futures, which takes no work while the interpreter waits for its last threads.
     """
-    found: list[_Found] = []
+    results: dict[int, _Result] = {}
     faults: list[BaseException] = []
-    left = iter(pieces)
+    left = iter(enumerate(items))
     lock = Lock()
 
-    def work() -> None:
+    def help_out() -> None:
         while not faults:
             with lock:
-                piece = next(left, None)
-            if piece is None:
+                one = next(left, None)
+            if one is None:
                 return
+            number, item = one
             try:
-                part = look(piece)
+                result = work(item)
             except BaseException as fault:  # the caller's to raise
                 faults.append(fault)
                 return
             with lock:
-                found.append(part)
+                results[number] = result
 
-    helpers = [Thread(target=work) for _ in range(min(threads, len(pieces)) - 1)]
+    helpers = [Thread(target=help_out) for _ in range(min(threads, len(items)) - 1)]
     for helper in helpers:
         helper.start()
-    work()
+    help_out()
     for helper in helpers:
         helper.join()
     if faults:
         raise faults[0]
-    return found
+    return [results[number] for number in range(len(items))]
