@@ -125,7 +125,9 @@ class MaskedPrior:
             band = runner.run(inputs)["context"][:, :, (top - first) * fold : (end - first) * fold]
             peak = np.abs(band).max()
             if not peak <= PEAK:
-                raise ModelMismatch(f"expected {name} in -{PEAK}..{PEAK}, found {peak:g}; reinstall the model")
+                raise ModelMismatch(
+                    f"expected {name} in -{PEAK}..{PEAK}, found {peak:g}; reinstall the model"
+                )
             if found is None:
                 found = np.empty((*band.shape[:2], rows * fold, columns * fold), np.int8)
             found[:, :, top * fold : end * fold] = band
