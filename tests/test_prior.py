@@ -139,6 +139,19 @@ def test_a_writer_looks_at_several_turns_at_once(prior_model: Path, monkeypatch:
     assert small.write(pyramid).data == payload.data
 
 
+def test_networks_of_a_large_picture_are_let_go(prior_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = codec_for_model(prior_model, 1).prior_model
+    assert model is not None
+    pyramid = replace(random_pyramid(3, 4, 8), grain_map=np.full((3, 4), 12, np.uint8)).cut_to_map()
+    payload = model.write(pyramid)
+    names = {"step_0", "step_1", "step_2", "context_1", "context_2"}
+    assert names <= set(model.prior._runners)
+    monkeypatch.setattr(prior_entropy, "LARGE", 12 * 16 - 1)
+    assert model.write(pyramid).data == payload.data
+    assert not names & set(model.prior._runners)
+    assert model.read(payload.data + b"\0\0", pyramid.shape)[0] == pyramid
+
+
 @pytest.mark.parametrize("band", [1, 64, 200, 1 << 16])
 def test_bands_of_a_context_are_those_of_the_whole(
     prior_model: Path, band: int, monkeypatch: pytest.MonkeyPatch

@@ -94,6 +94,12 @@ class MaskedPrior:
                 self._runners[name] = self._make(name, graph)
             return self._runners[name]
 
+    def let_go(self, level: int) -> None:
+        """Forget a level's networks, and the memory that they keep; they are loaded again when they are needed."""
+        with self._lock:
+            for name in (f"context_{level}", f"step_{level}"):
+                self._runners.pop(name, None)
+
     def halo(self, level: int) -> int:
         """Positions around a token that its logits may depend on, within its level."""
         return RADIUS * self.blocks[level]

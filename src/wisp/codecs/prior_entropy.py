@@ -35,6 +35,10 @@ WINDOW = (
     96 * 96
 )  # positions that a network works on at once: bounds memory; in squares of 96, halos cost a third more
 
+LARGE = (
+    1 << 16
+)  # positions at the finest level, from which on networks are let go: they keep up to 100 MB a level
+
 Choice = Callable[[NDArray[np.int16], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
 
 
@@ -153,6 +157,7 @@ class PriorEntropyModel:
             return exchange(frequencies(logits), place, turn, part)
 
         coarser: list[NDArray[np.int32]] = []
+        is_large = pyramid.planes[-1][0].size > LARGE
         for level in range(len(shape.groups)):
             known = np.full(pyramid.planes[level].shape, NOT_SENT, np.int32)
             turns = self._turns(pyramid, level)
@@ -162,6 +167,8 @@ class PriorEntropyModel:
                     tokens = self.visit(pyramid, turn.place, turn.mask, view, choose, next(looked))
                     known[turn.group][turn.mask] = tokens
                     pyramid.planes[level][turn.group][turn.mask] = tokens
+                if is_large:
+                    self.prior.let_go(level)
             coarser.append(known)
 
     def _turns(self, pyramid: TokenPyramid, level: int) -> list[_Turn]:

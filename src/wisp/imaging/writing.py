@@ -164,6 +164,8 @@ def _metadata(name: str, xmp: str, exif: bytes | None) -> dict[str, Any]:
 def _fitting(image: Image.Image, modes: frozenset[str]) -> Image.Image:
     """The picture in a mode that the format has, without anything that Pillow would write unasked."""
     if image.mode in modes:
+        if not image.info:
+            return image  # a copy of a hundred megapixels is 400 MB
         fitting = image.copy()
     else:
         *_, alpha = image.split()
