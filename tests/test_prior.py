@@ -24,7 +24,7 @@ from wisp.codecs.prior_entropy import WINDOW, PriorEntropyModel
 from wisp.codecs.prior_windows import Band, bands_of, chosen_features
 from wisp.container import PRIOR_VERSION, pack_file, pack_header, read_header, token_check, unpack_file
 from wisp.errors import BudgetError, ModelMismatch, UsageError
-from wisp.runtime import CONFIG_NAME, PRIOR_NAME, Bundle
+from wisp.runtime import CONFIG_NAME, PRIOR_NAME, Bundle, Network
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid
 from wisp.tokens.stages import STAGE_COUNTS, stage_map
 from wisp.train.export import write_config
@@ -145,10 +145,19 @@ def test_networks_of_a_large_picture_are_let_go(prior_model: Path, monkeypatch: 
     pyramid = replace(random_pyramid(3, 4, 8), grain_map=np.full((3, 4), 12, np.uint8)).cut_to_map()
     payload = model.write(pyramid)
     names = {"step_0", "step_1", "step_2", "context_1", "context_2"}
-    assert names <= set(model.prior._runners)
+    runners = model.prior._runners
+    assert set(runners) == {(name, False) for name in names}
     monkeypatch.setattr(prior_entropy, "LARGE", 12 * 16 - 1)
+    used, run = set(), Network.run
+
+    def watched(network: Network, *inputs: Any) -> Any:
+        used.add((network.path.name, network._own_memory))
+        return run(network, *inputs)
+
+    monkeypatch.setattr(Network, "run", watched)
     assert model.write(pyramid).data == payload.data
-    assert not names & set(model.prior._runners)
+    assert {(name, True) for name in names} <= used
+    assert set(runners) == {(name, False) for name in names}
     assert model.read(payload.data + b"\0\0", pyramid.shape)[0] == pyramid
 
 
@@ -176,7 +185,7 @@ def test_a_context_beyond_eight_bits_is_refused(prior_model: Path, value: float)
             return {"context": np.full((1, 8, 4, 4), value, np.float32)}
 
     bundle = Bundle(prior_model)
-    prior = MaskedPrior(bundle.prior_parts, lambda name, graph: Loud(), (32, 16, 8), (4, 4, 4))
+    prior = MaskedPrior(bundle.prior_parts, lambda *_: Loud(), (32, 16, 8), (4, 4, 4))
     with pytest.raises(ModelMismatch, match=r"expected context_1 in -127\.\.127"):
         prior.context([np.zeros((4, 2, 2), np.int32)])
 

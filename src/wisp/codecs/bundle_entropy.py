@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 
 from wisp.codecs.grain_coding import ROUTED, UNIFORM
 from wisp.codecs.huffman_entropy import LENGTHS, HuffmanEntropyModel
@@ -45,7 +45,8 @@ class BundleEntropy:
             return None
         config = self.bundle.config
         parts, make = self.bundle.prior_parts, self.bundle.prior_network
-        prior = MaskedPrior(parts, make, config.strides, config.groups)
+        with_memory = partial(make, own_memory=True)
+        prior = MaskedPrior(parts, make, config.strides, config.groups, with_memory)
         return PriorEntropyModel(self.entropy_model, prior, threads=self.bundle.threads)
 
     @cached_property

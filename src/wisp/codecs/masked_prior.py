@@ -44,15 +44,21 @@ class MaskedPrior:
         make_runner: Callable[[str, bytes], Runner],
         strides: Sequence[int],
         groups: Sequence[int],
+        make_with_memory: Callable[[str, bytes], Runner] | None = None,
     ) -> None:
         """Check and arrange.
+
+        Args:
+            make_runner: a name and a graph -> what runs it.
+            make_with_memory: the same, with memory of its own; for large pictures.
 
         Raises:
             ModelMismatch: a part is missing, or of another kind or size than it must be.
         """
-        self._parts, self._make = parts, make_runner
+        self._parts = parts
+        self._make = {False: make_runner, True: make_with_memory or make_runner}
         self.strides, self.groups = tuple(strides), tuple(groups)
-        self._runners: dict[str, Runner] = {}
+        self._runners: dict[tuple[str, bool], Runner] = {}
         self._lock = threading.Lock()
         self._checked: set[int] = set()
         count = sum(groups)
@@ -84,30 +90,35 @@ class MaskedPrior:
         self._weights = [head.astype(np.float32) * s for head, s in zip(self.heads, scales, strict=True)]
         self._offsets = [bias.astype(np.float32) * s for bias, s in zip(self.biases, scales, strict=True)]
 
-    def _runner(self, name: str) -> Runner:
+    def _runner(self, name: str, own_memory: bool = False) -> Runner:
         with self._lock:
-            if name not in self._runners:
+            if (name, own_memory) not in self._runners:
                 try:
                     graph = self._parts[name].astype(np.uint8, casting="safe").tobytes()
                 except (KeyError, TypeError) as fault:
                     raise ModelMismatch(f"expected {name} in a prior, found {fault!r}") from None
-                self._runners[name] = self._make(name, graph)
-            return self._runners[name]
+                self._runners[name, own_memory] = self._make[own_memory](name, graph)
+            return self._runners[name, own_memory]
 
     def let_go(self, level: int) -> None:
-        """Forget a level's networks, and the memory that they keep; they are loaded again when they are needed."""
+        """Forget a level's networks that have memory of their own, and so that memory."""
         with self._lock:
             for name in (f"context_{level}", f"step_{level}"):
-                self._runners.pop(name, None)
+                self._runners.pop((name, True), None)
 
     def halo(self, level: int) -> int:
         """Positions around a token that its logits may depend on, within its level."""
         return RADIUS * self.blocks[level]
 
-    def context(self, planes: Sequence[NDArray[np.int32]]) -> NDArray[np.int8] | None:
+    def context(
+        self, planes: Sequence[NDArray[np.int32]], own_memory: bool = False
+    ) -> NDArray[np.int8] | None:
         """Features (1, C, h, w) of the next level's grid from all coarser planes (G, h, w); None if there are none.
 
         In bands of whole regions with exact halos, as a large picture's would take gigabytes at once.
+
+        Args:
+            own_memory: of the network, until the level is let go.
 
         Raises:
             ModelMismatch: the network gives something else than integers of 8 bits.
@@ -115,7 +126,7 @@ class MaskedPrior:
         if not planes:
             return None
         level, name = len(planes), f"context_{len(planes)}"
-        runner = self._runner(name)
+        runner = self._runner(name, own_memory)
         folds = [self.strides[0] // stride for stride in self.strides[: level + 1]]
         halo = sum(-(-RADIUS // fold) for fold in folds[:level])  # regions; each coarser level has a block
         rows, columns = planes[0].shape[1:]
@@ -145,12 +156,16 @@ class MaskedPrior:
         plane: NDArray[np.int32],
         depths: NDArray[np.int32],
         context: NDArray[np.int8] | None,
+        own_memory: bool = False,
     ) -> NDArray[np.float32]:
-        """(h, w, C) integers: tokens (G, h, w) with 256 where not known, depths (h, w), context (1, C, h, w)."""
+        """(h, w, C) integers: tokens (G, h, w) with 256 where not known, depths (h, w), context (1, C, h, w).
+
+        `own_memory` as `context`.
+        """
         inputs: dict[str, NDArray[Any]] = {"tokens": plane, "depths": depths}
         if context is not None:
             inputs["context"] = context.astype(np.float32)
-        found: NDArray[np.float32] = self._runner(f"step_{level}").run(inputs)["features"]
+        found: NDArray[np.float32] = self._runner(f"step_{level}", own_memory).run(inputs)["features"]
         return found
 
     def logits(self, place: int, features: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -37,7 +37,7 @@ WINDOW = (
 
 LARGE = (
     1 << 16
-)  # positions at the finest level, from which on networks are let go: they keep up to 100 MB a level
+)  # positions at the finest level, from which on networks have their own memory, up to 100 MB a level
 
 Choice = Callable[[NDArray[np.int16], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
 
@@ -51,12 +51,14 @@ class View:
         known: its planes (G, h, w) int32, 256 where not known.
         depths: (h, w) int32, of the regions.
         context: of all coarser levels, (1, C, h, w) int8; None at the coarsest.
+        own_memory: of the networks, until the level is let go.
     """
 
     level: int
     known: NDArray[np.int32]
     depths: NDArray[np.int32]
     context: NDArray[np.int8] | None
+    own_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,6 @@ class PriorEntropyModel:
             return exchange(frequencies(logits), place, turn, part)
 
         coarser: list[NDArray[np.int32]] = []
-        is_large = pyramid.planes[-1][0].size > LARGE
         for level in range(len(shape.groups)):
             known = np.full(pyramid.planes[level].shape, NOT_SENT, np.int32)
             turns = self._turns(pyramid, level)
@@ -167,7 +168,7 @@ class PriorEntropyModel:
                     tokens = self.visit(pyramid, turn.place, turn.mask, view, choose, next(looked))
                     known[turn.group][turn.mask] = tokens
                     pyramid.planes[level][turn.group][turn.mask] = tokens
-                if is_large:
+                if view.own_memory:
                     self.prior.let_go(level)
             coarser.append(known)
 
@@ -200,7 +201,8 @@ class PriorEntropyModel:
         self.prior.check(level)
         fold = pyramid.shape.fold(level)
         depths = pyramid.grain_map.astype(np.int32).repeat(fold, 0).repeat(fold, 1)
-        return View(level, known, depths, self.prior.context(coarser))
+        is_large = pyramid.planes[-1][0].size > LARGE
+        return View(level, known, depths, self.prior.context(coarser, is_large), is_large)
 
     def _ahead(self, pyramid: TokenPyramid) -> list[NDArray[np.float32]] | None:
         """Features of each turn as `walk` comes to it, several turns at once; None where that saves no time.
@@ -269,9 +271,8 @@ class PriorEntropyModel:
 
         def features(rows: slice, columns: slice) -> NDArray[np.float32]:
             context = None if view.context is None else view.context[:, :, rows, columns]
-            return self.prior.features(
-                view.level, view.known[:, rows, columns], view.depths[rows, columns], context
-            )
+            known, depths = view.known[:, rows, columns], view.depths[rows, columns]
+            return self.prior.features(view.level, known, depths, context, view.own_memory)
 
         for band in bands_of(turn, self.window, halo):
             mask = np.zeros(turn.shape, bool)

@@ -29,6 +29,7 @@ ANALYSIS_HALO = 96
 SYNTHESIS_HALO = 64
 PROBE_HALO = 32  # of what is decoded for its errors' sums alone
 WHOLE = 1536 * 1024  # pictures up to this many pixels are not tiled
+SMALL = 1024 * 576  # networks keep the memory that pictures up to this many pixels need
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
     with bundle.analysis.repeated(len(tiles)) as network:
         for tile in tiles:
             window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
-            out = network.run({"image": window[None]})
+            out = network.run({"image": window[None]}, give_back=is_large(*window.shape[:2]))
             for i, stride in enumerate(strides):
                 inner = tuple(rescale(span, stride) for span in tile.core_in_window)
                 rows, columns = rescale(tile.core_rows, stride), rescale(tile.core_cols, stride)
@@ -124,11 +125,17 @@ def synthesise_tile(bundle: Bundle, pyramid: TokenPyramid, tile: Tile, network: 
     }
     if bundle.config.noise:
         feeds["origin"] = np.array([tile.window_rows.start, tile.window_cols.start], np.int64)
-    out = network.run(feeds)["image"][0]
+    large = is_large(window.shape.rows * side, window.shape.columns * side)
+    out = network.run(feeds, give_back=large)["image"][0]
     if out.dtype != np.uint8 or out.shape[2:] != (3,):
         raise ModelMismatch(f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}")
     core: NDArray[np.uint8] = out[tile.core_in_window]
     return core
+
+
+def is_large(height: int, width: int) -> bool:
+    """Whether networks had better not keep the memory that they need for so many pixels."""
+    return height * width > SMALL
 
 
 def rescale(span: slice, stride: int) -> slice:

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import region_distortions
-from wisp.codecs.pyramid_networks import PROBE_HALO, rescale, synthesise_tile, tiles_of_pyramid
+from wisp.codecs.pyramid_networks import PROBE_HALO, is_large, rescale, synthesise_tile, tiles_of_pyramid
 from wisp.errors import ModelMismatch
 from wisp.imaging import pad_to_multiple
 from wisp.runtime import Bundle, Network
 from wisp.tokens.pyramid import TokenPyramid
 
 AT_ONCE = 1 << 19  # pixels that the network sees at once: bounds memory
-FEW_RUNS = 3  # not worth loading networks that keep their memory
+FEW_RUNS = 3  # not worth loading networks with memory of their own
 Maps = Sequence[NDArray[np.float32]]
 
 
@@ -48,12 +48,12 @@ def see(bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths:
     side = tokens.shape.strides[0]
     tiles = tiles_of_pyramid(tokens.shape, PROBE_HALO)
     runs = len(depths) * len(tiles)
+    times = runs if runs > FEW_RUNS and is_large(*pixels.shape[:2]) else 1
     distances = np.empty(depths.shape, np.float32)
     squares = np.empty(depths.shape)
     with ExitStack() as kept:
         network, synthesis = (
-            kept.enter_context(each.repeated(runs if runs > FEW_RUNS else 1))
-            for each in (bundle.distance, bundle.synthesis)
+            kept.enter_context(each.repeated(times)) for each in (bundle.distance, bundle.synthesis)
         )
         for tile in tiles:
             original = pad_to_multiple(pixels[tile.core_rows, tile.core_cols], side)

@@ -159,12 +159,10 @@ class Bundle:
     def distance(self) -> Network:
         """A picture to what a small network sees in it; what differs is how far two pictures look from each other.
 
-        It sees bands of bounded size, a few for each picture, and keeps its memory: .02 s less.
-
         Raises:
             ModelMismatch: the bundle has none.
         """
-        return self._network(DISTANCE_NAME, keep_memory=True)
+        return self._network(DISTANCE_NAME)
 
     @cached_property
     def tables(self) -> dict[str, NDArray[Any]]:
@@ -204,19 +202,16 @@ class Bundle:
         """
         return self._arrays(PRIOR_NAME)
 
-    def prior_network(self, name: str, graph: bytes) -> Network:
-        """One of the prior's graphs, ready to run; too small for more than one thread.
+    def prior_network(self, name: str, graph: bytes, own_memory: bool = False) -> Network:
+        """One of the prior's graphs, ready to run; too small for more than one thread."""
+        return Network(self.path(PRIOR_NAME) / name, 1, graph, own_memory)
 
-        Those that see windows of bounded size keep their memory, which halves their time.
-        """
-        return Network(self.path(PRIOR_NAME) / name, 1, graph, keep_memory=name.startswith("step_"))
-
-    def _network(self, name: str, keep_memory: bool = False) -> Network:
+    def _network(self, name: str) -> Network:
         """A file of the bundle, verified now and, if it is stored whole, whenever it is read."""
         if self._difference(name):
-            return Network(self.path(name), self._threads, self.content(name), keep_memory)
+            return Network(self.path(name), self._threads, self.content(name))
         path = self.verified(name)
-        return Network(path, self._threads, None, keep_memory, partial(self.verified, name))
+        return Network(path, self._threads, check=partial(self.verified, name))
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         try:

@@ -16,6 +16,9 @@ from wisp.errors import ModelMismatch, UsageError
 
 MAX_THREADS = 256
 OUT_OF_MEMORY = ("bad allocation", "bad_alloc", "Failed to allocate memory", "Available memory of")
+GIVE_BACK = ("memory.enable_memory_arena_shrinkage", "cpu:0")
+_lock = threading.Lock()
+_arena: list[object] = []  # what describes the memory that networks share, once there is any
 
 
 def default_threads() -> int:
@@ -45,12 +48,27 @@ def settle_threads(threads: object) -> int:
     return number
 
 
+def _share_memory() -> None:
+    """One arena for all networks of the process that have none of their own: they run in turn, and need it in turn."""
+    import onnxruntime as ort
+
+    with _lock:
+        if not _arena:
+            place = ort.OrtMemoryInfo(
+                "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+            )
+            # It grows by what is asked for, not by powers of two.
+            ort.create_and_register_allocator(place, ort.OrtArenaCfg({"arena_extend_strategy": 1}))
+            _arena.append(place)
+
+
 class Network:
     """One ONNX file, or a graph's bytes, loaded when first run. Safe to share between threads.
 
     Args:
         path: the file, or with `graph` what messages call it.
-        keep_memory: between runs, as much as the largest needed; for inputs of bounded size that come often.
+        own_memory: memory of its own, which goes when the network goes; else all networks share what the largest
+            run so far needed, until a run gives it back.
         check: called before the file is read; raises if it is another than it should be.
 
     Raises:
@@ -62,11 +80,11 @@ class Network:
         path: Path,
         threads: int | None = None,
         graph: bytes | None = None,
-        keep_memory: bool = False,
+        own_memory: bool = False,
         check: Callable[[], object] = lambda: None,
     ) -> None:
         self.path = path
-        self._graph, self._keep_memory = graph, keep_memory
+        self._graph, self._own_memory = graph, own_memory
         self._threads, self._check = settle_threads(threads), check
         self._session: Any = None
         self._lock = threading.Lock()
@@ -82,8 +100,10 @@ class Network:
                 # Networks run in turn; threads that spin between turns take the cores from the next one.
                 options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 options.log_severity_level = 4  # faults arrive as exceptions; nothing else belongs on stderr
-                options.enable_cpu_mem_arena = self._keep_memory  # the arena never gives back what it took
-                options.enable_mem_pattern = not self._keep_memory  # which would take as much again
+                options.enable_mem_pattern = False  # which would take as much again
+                if not self._own_memory:
+                    _share_memory()
+                    options.add_session_config_entry("session.use_env_allocators", "1")
                 self._check()
                 try:
                     self._session = onnxruntime.InferenceSession(
@@ -100,19 +120,22 @@ class Network:
     def repeated(self, times: int) -> Iterator[Network]:
         """The same network for so many inputs of nearly one size.
 
-        It keeps its memory from run to run, which saves up to half of the time, and gives it back at the end.
+        It has memory of its own, kept from run to run, and gives it back at the end.
         """
         if times == 1:
             yield self
             return
-        other = Network(self.path, self._threads, self._graph, keep_memory=True, check=self._check)
+        other = Network(self.path, self._threads, self._graph, own_memory=True, check=self._check)
         try:
             yield other
         finally:
             other._session = None
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, NDArray[Any]], give_back: bool = False) -> dict[str, NDArray[Any]]:
         """Named arrays in, named arrays out.
+
+        Args:
+            give_back: afterwards, what memory all networks share; for inputs so large that it had better not stay.
 
         Raises:
             ModelMismatch: the network cannot be loaded, or fails on these arrays.
@@ -121,9 +144,25 @@ class Network:
         names = [output.name for output in session.get_outputs()]
         feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
         try:
-            return dict(zip(names, session.run(names, feeds), strict=True))
+            return dict(
+                zip(
+                    names,
+                    session.run(names, feeds, _run_options(give_back and not self._own_memory)),
+                    strict=True,
+                )
+            )
         except Exception as fault:
             if any(sign in str(fault) for sign in OUT_OF_MEMORY):
                 raise MemoryError(f"too little for {self.path.name}") from None
             first = next(iter(str(fault).splitlines()), type(fault).__name__)
             raise ModelMismatch(f"expected {self.path} to run on its inputs, found: {first}") from None
+
+
+def _run_options(give_back: bool) -> Any:
+    if not give_back:
+        return None
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry(*GIVE_BACK)
+    return options
