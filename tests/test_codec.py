@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ import wisp
 from wisp.codecs import codec_for_model, decode_tokens
 from wisp.codecs.proposal import AllocationSettings
 from wisp.container import unpack_file
-from wisp.runtime import Bundle, Network
+from wisp.runtime import Bundle
 from wisp.train.export import write_config
 
 
@@ -203,48 +202,26 @@ def test_a_network_for_many_inputs_is_the_same_network(tiny_model: Path) -> None
             assert all(np.array_equal(here[name], there[name]) for name in here)
 
 
-def test_memory_of_large_inputs_is_given_back(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_of_large_inputs_is_not_kept(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from wisp.codecs import pyramid_networks
 
-    bundle = codec_for_model(tiny_model).bundle
+    bundle = Bundle(tiny_model)
     pixels = np.random.default_rng(3).integers(0, 256, (64, 96, 3), np.uint8)
-    given_back: list[bool] = []
-    run = Network.run
-
-    def note(network: Network, inputs: Any, give_back: bool = False) -> Any:
-        given_back.append(give_back)
-        return run(network, inputs, give_back)
-
-    monkeypatch.setattr(Network, "run", note)
     small = pyramid_networks.analyse(bundle, pixels).tokens
     shown = pyramid_networks.synthesise(bundle, small)
-    assert given_back == [False, False]
+    for network in (bundle.analysis, bundle.synthesis):
+        assert set(network._sessions) == {True}
+        network._sessions.clear()
     monkeypatch.setattr(pyramid_networks, "SMALL", 64 * 96 - 1)
     assert pyramid_networks.analyse(bundle, pixels).tokens == small
     assert np.array_equal(pyramid_networks.synthesise(bundle, small), shown)
-    assert given_back == [False, False, True, True]
-
-
-def test_only_shared_memory_is_given_back(tiny_model: Path) -> None:
-    """A network with memory of its own keeps it for the next input."""
-
-    class Watched:
-        def __init__(self, session: Any) -> None:
-            self.session, self.asked = session, []
-            self.get_outputs = session.get_outputs
-
-        def run(self, names: Any, feeds: Any, options: Any) -> Any:
-            self.asked.append(type(options).__name__)
-            return self.session.run(names, feeds, options)
-
-    bundle = Bundle(tiny_model)
-    image = {"image": np.zeros((1, 64, 64, 3), np.uint8)}
-    with bundle.analysis.repeated(2) as own:
-        for network, options in ((bundle.analysis, "RunOptions"), (own, "NoneType")):
-            network._session = watched = Watched(network._load())
-            found, again = network.run(image, give_back=True), network.run(image)
-            assert watched.asked == [options, "NoneType"]
-            assert all(np.array_equal(found[name], again[name]) for name in found)
+    for network in (bundle.analysis, bundle.synthesis):
+        assert set(network._sessions) == {False}
+        with network.repeated(2) as own:
+            own._load(True)
+            with pytest.raises(wisp.ModelMismatch, match="run on its inputs"):
+                own.run({"nothing": pixels}, keep=False)
+            assert set(own._sessions) == {True}  # what it has anyway
 
 
 def test_a_network_for_many_inputs_is_verified_too(tiny_model: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from wisp.codecs.latent_file import (
     number_of,
     verify_latent,
 )
-from wisp.codecs.pyramid_networks import ANALYSIS_HALO, SYNTHESIS_HALO, is_large, rescale, tiles_of
+from wisp.codecs.pyramid_networks import ANALYSIS_HALO, SYNTHESIS_HALO, is_small, rescale, tiles_of
 from wisp.container import Chunk, WispFile
 from wisp.entropy.integer_softmax import cumulatives
 from wisp.entropy.level_rows import NUM_SYMBOLS, LevelTables
@@ -182,7 +182,7 @@ class LatentGridCodec:
         with self.bundle.analysis.repeated(len(tiles)) as network:
             for tile in tiles:
                 window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], STRIDE)
-                out = network.run({"image": window[None]}, give_back=is_large(*window.shape[:2]))
+                out = network.run({"image": window[None]}, keep=is_small(*window.shape[:2]))
                 found = out["latent"][0]
                 if found.shape[0] != self.num_channels:
                     raise ModelMismatch(
@@ -236,8 +236,8 @@ class LatentGridCodec:
                 part = levels[:, window[0], window[1]]
                 full = np.full((1, self.num_channels, *part.shape[1:]), ABSENT, np.int32)
                 full[0, :count] = part
-                large = is_large(part.shape[1] * STRIDE, part.shape[2] * STRIDE)
-                out = network.run({"levels": full}, give_back=large)["image"][0]
+                small = is_small(part.shape[1] * STRIDE, part.shape[2] * STRIDE)
+                out = network.run({"levels": full}, keep=small)["image"][0]
                 inner = tile.core_in_window
                 yield tile.core_rows, tile.core_cols, out[inner[0], inner[1]]
 

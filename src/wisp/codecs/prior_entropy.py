@@ -35,9 +35,8 @@ WINDOW = (
     96 * 96
 )  # positions that a network works on at once: bounds memory; in squares of 96, halos cost a third more
 
-LARGE = (
-    1 << 16
-)  # positions at the finest level, from which on networks have their own memory, up to 100 MB a level
+# Positions at the finest level, above which networks have memory of their own: up to 100 MB a level.
+LARGE = 1 << 16
 
 Choice = Callable[[NDArray[np.int16], int, NDArray[np.bool_], slice], NDArray[np.uint8]]
 

@@ -69,7 +69,7 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
     with bundle.analysis.repeated(len(tiles)) as network:
         for tile in tiles:
             window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
-            out = network.run({"image": window[None]}, give_back=is_large(*window.shape[:2]))
+            out = network.run({"image": window[None]}, keep=is_small(*window.shape[:2]))
             for i, stride in enumerate(strides):
                 inner = tuple(rescale(span, stride) for span in tile.core_in_window)
                 rows, columns = rescale(tile.core_rows, stride), rescale(tile.core_cols, stride)
@@ -125,17 +125,17 @@ def synthesise_tile(bundle: Bundle, pyramid: TokenPyramid, tile: Tile, network: 
     }
     if bundle.config.noise:
         feeds["origin"] = np.array([tile.window_rows.start, tile.window_cols.start], np.int64)
-    large = is_large(window.shape.rows * side, window.shape.columns * side)
-    out = network.run(feeds, give_back=large)["image"][0]
+    small = is_small(window.shape.rows * side, window.shape.columns * side)
+    out = network.run(feeds, keep=small)["image"][0]
     if out.dtype != np.uint8 or out.shape[2:] != (3,):
         raise ModelMismatch(f"expected uint8 RGB from {bundle.synthesis.path}, found {out.dtype} {out.shape}")
     core: NDArray[np.uint8] = out[tile.core_in_window]
     return core
 
 
-def is_large(height: int, width: int) -> bool:
-    """Whether networks had better not keep the memory that they need for so many pixels."""
-    return height * width > SMALL
+def is_small(height: int, width: int) -> bool:
+    """Whether networks may keep the memory that they need for so many pixels."""
+    return height * width <= SMALL
 
 
 def rescale(span: slice, stride: int) -> slice:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import region_distortions
-from wisp.codecs.pyramid_networks import PROBE_HALO, is_large, rescale, synthesise_tile, tiles_of_pyramid
+from wisp.codecs.pyramid_networks import PROBE_HALO, is_small, rescale, synthesise_tile, tiles_of_pyramid
 from wisp.errors import ModelMismatch
 from wisp.imaging import pad_to_multiple
 from wisp.runtime import Bundle, Network
@@ -48,7 +48,7 @@ def see(bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths:
     side = tokens.shape.strides[0]
     tiles = tiles_of_pyramid(tokens.shape, PROBE_HALO)
     runs = len(depths) * len(tiles)
-    times = runs if runs > FEW_RUNS and is_large(*pixels.shape[:2]) else 1
+    times = runs if runs > FEW_RUNS and not is_small(*pixels.shape[:2]) else 1
     distances = np.empty(depths.shape, np.float32)
     squares = np.empty(depths.shape)
     with ExitStack() as kept:

@@ -16,7 +16,6 @@ from wisp.errors import ModelMismatch, UsageError
 
 MAX_THREADS = 256
 OUT_OF_MEMORY = ("bad allocation", "bad_alloc", "Failed to allocate memory", "Available memory of")
-GIVE_BACK = ("memory.enable_memory_arena_shrinkage", "cpu:0")
 _lock = threading.Lock()
 _arena: list[object] = []  # what describes the memory that networks share, once there is any
 
@@ -68,7 +67,7 @@ class Network:
     Args:
         path: the file, or with `graph` what messages call it.
         own_memory: memory of its own, which goes when the network goes; else all networks share what the largest
-            run so far needed, until a run gives it back.
+            run so far needed, but for runs that keep nothing.
         check: called before the file is read; raises if it is another than it should be.
 
     Raises:
@@ -86,12 +85,12 @@ class Network:
         self.path = path
         self._graph, self._own_memory = graph, own_memory
         self._threads, self._check = settle_threads(threads), check
-        self._session: Any = None
+        self._sessions: dict[bool, Any] = {}
         self._lock = threading.Lock()
 
-    def _load(self) -> Any:
+    def _load(self, keep: bool) -> Any:
         with self._lock:
-            if self._session is None:
+            if keep not in self._sessions:
                 import onnxruntime  # slow to import, and many commands never run a network
 
                 options = onnxruntime.SessionOptions()
@@ -100,13 +99,14 @@ class Network:
                 # Networks run in turn; threads that spin between turns take the cores from the next one.
                 options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 options.log_severity_level = 4  # faults arrive as exceptions; nothing else belongs on stderr
-                options.enable_mem_pattern = False  # which would take as much again
-                if not self._own_memory:
+                options.enable_cpu_mem_arena = keep
+                options.enable_mem_pattern = not keep  # which would take as much again
+                if keep and not self._own_memory:
                     _share_memory()
                     options.add_session_config_entry("session.use_env_allocators", "1")
                 self._check()
                 try:
-                    self._session = onnxruntime.InferenceSession(
+                    self._sessions[keep] = onnxruntime.InferenceSession(
                         self._graph or str(self.path), options, providers=["CPUExecutionProvider"]
                     )
                 except Exception as fault:  # onnxruntime's errors share no base class
@@ -114,7 +114,7 @@ class Network:
                     raise ModelMismatch(
                         f"expected a loadable network in {self.path}, found: {first}"
                     ) from None
-            return self._session
+            return self._sessions[keep]
 
     @contextmanager
     def repeated(self, times: int) -> Iterator[Network]:
@@ -129,40 +129,25 @@ class Network:
         try:
             yield other
         finally:
-            other._session = None
+            other._sessions.clear()
 
-    def run(self, inputs: Mapping[str, NDArray[Any]], give_back: bool = False) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, NDArray[Any]], keep: bool = True) -> dict[str, NDArray[Any]]:
         """Named arrays in, named arrays out.
 
         Args:
-            give_back: afterwards, what memory all networks share; for inputs so large that it had better not stay.
+            keep: the memory that it needs, for other runs; without, a network that shares it asks the system layer by
+                layer, through a session of its own: for inputs so large that it had better not stay.
 
         Raises:
             ModelMismatch: the network cannot be loaded, or fails on these arrays.
         """
-        session = self._load()
+        session = self._load(keep or self._own_memory)
         names = [output.name for output in session.get_outputs()]
         feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
         try:
-            return dict(
-                zip(
-                    names,
-                    session.run(names, feeds, _run_options(give_back and not self._own_memory)),
-                    strict=True,
-                )
-            )
+            return dict(zip(names, session.run(names, feeds), strict=True))
         except Exception as fault:
             if any(sign in str(fault) for sign in OUT_OF_MEMORY):
                 raise MemoryError(f"too little for {self.path.name}") from None
             first = next(iter(str(fault).splitlines()), type(fault).__name__)
             raise ModelMismatch(f"expected {self.path} to run on its inputs, found: {first}") from None
-
-
-def _run_options(give_back: bool) -> Any:
-    if not give_back:
-        return None
-    import onnxruntime
-
-    options = onnxruntime.RunOptions()
-    options.add_run_config_entry(*GIVE_BACK)
-    return options
