@@ -19,7 +19,7 @@ import wisp
 from wisp.allocation.benefit import region_distortions
 from wisp.allocation.forecast import OUTSIDE, SEEN, SHARE, with_sight
 from wisp.codecs import codec_for_model, proposal, pyramid_networks, seeing
-from wisp.codecs.looking import Look, depths_around, looks, uniform_depths
+from wisp.codecs.looking import WORTH_IT, Look, depths_around, looks, uniform_depths
 from wisp.codecs.proposal import propose
 from wisp.codecs.pyramid_networks import analyse, synthesise
 from wisp.codecs.refinement import _Judge
@@ -116,12 +116,14 @@ def test_what_was_seen_is_met_in_spite_of_everything() -> None:
 
 def test_where_the_usual_effort_looks() -> None:
     expected = np.array([[1, 6, 12]], np.uint8)
-    assert depths_around(expected, 12, 5).tolist() == [[[1, 5, 11]], [[3, 8, 12]]]
+    assert depths_around(expected, 12, 5).tolist() == [[[1, 4, 10]], [[1, 6, 12]], [[3, 8, 12]]]
     assert depths_around(expected, 12, 6)[:, 0, 0].tolist() == [1, 1, 1, 1, 2, 3, 4]
     assert len(depths_around(np.ones((2, 2), np.uint8), 12, 6)) == 4  # none twice
-    assert not looks(5, (4,))
-    assert looks(5, (4, 8))
-    assert looks(6, (4,))
+    regions = 384
+    assert not looks(5, regions, WORTH_IT * regions // 8)
+    assert looks(5, regions, WORTH_IT * regions // 8 + 1)
+    assert looks(5, regions, None)
+    assert looks(6, regions, 0)
 
 
 # ---- the network ----
@@ -258,12 +260,12 @@ def test_effort_looks_at_more(
 
     monkeypatch.setattr(proposal, "see", note)
     files = {}
-    for size in (300, 1000):
+    for size in (200, 1000):
         for effort in (4, 5, 6, 7):
             files[size, effort] = wisp.compress(photo_u8, size=size, effort=effort, model=seeing_model)
             assert len(files[size, effort]) <= size
-    assert looked == [7, 12, 2, 7, 12]
-    assert files[300, 4] == files[300, 5]  # too few bytes for two probes
+    assert looked == [7, 12, 3, 7, 12]
+    assert files[200, 4] == files[200, 5]  # too few bytes
     assert len({files[1000, effort] for effort in (4, 5, 6, 7)}) == 4
     looked.clear()
     files = {

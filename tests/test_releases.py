@@ -23,6 +23,7 @@ RELEASED = {
     "wisp-1": (9, "30556ace988395afc2aeca67a730dccf3e96b527ca588cabcd83c1119942b44b"),
     "wisp-2": (10, "e7dada55aaf575b3e9e29e4c02197272685a95283a33d902df67702144779a44"),
     "wisp-3": (11, "ca23c692513d58553bb7a3a6e2a114c20e3ed60dd5af7d6e3887cb39c69a0715"),
+    "wisp-4": (12, "ec8a6f866084900ea616a5edee6a95d35eea6927acf2c9c4dcf667519c247b80"),
 }
 CLOSE = 3  # grey levels that machines may differ by
 KINDS = (".wisp", ".wisps", "")

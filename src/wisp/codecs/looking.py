@@ -1,8 +1,8 @@
 """Where a writer looks before it spends bytes: which depths of each region are decoded.
 
 The file will come to about the depths that the forecast leads to. What matters is how the curve of each region runs
-around those, so that is where the usual effort puts its probes if it has two, and looks at them. With time more depths
-are looked at, and in the end all.
+around those, so that is where the usual effort puts its probes, if bits are worth it, and looks at them. With time more
+depths are looked at, and in the end all.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 LEAST_EFFORT, USUAL_EFFORT = 0, 5
 AROUND = {
-    USUAL_EFFORT: (-1, 2),
+    USUAL_EFFORT: (-2, 0, 2),
     6: (-3, -2, -1, 0, 1, 2, 3),
 }  # depths that are looked at, from the expected one
 EVERY_DEPTH_EFFORT = 7  # from here on
 NEARLY_ALL = 0.9  # of the regions that will be sent whole: then nobody looks
+WORTH_IT = 45  # bits a region, 0.044 bpp; with fewer nobody looks at the usual effort
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ def _expected(codec: TokenPyramidCodec, bits: float, demand: Demand) -> NDArray[
     return allocate(demand, bits)
 
 
-def looks(effort: int, probes: tuple[int, ...]) -> bool:
-    """Whether a writer looks that would probe at these depths: at the usual effort only if there are two."""
-    return effort > USUAL_EFFORT or len(probes) > 1
+def looks(effort: int, num_regions: int, payload_bytes: int | None) -> bool:
+    """Whether a writer looks that has so many bytes, None with a quality."""
+    return effort > USUAL_EFFORT or payload_bytes is None or 8 * payload_bytes > WORTH_IT * num_regions
 
 
 def depths_around(expected: NDArray[np.uint8], num_depths: int, effort: int) -> NDArray[np.uint8]:

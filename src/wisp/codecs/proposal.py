@@ -120,7 +120,8 @@ def propose(
 
     foreseen = _forecast(bundle, shape.num_depths).distances(analysed.errors) if bundle.has_forecast else None
     can_look = bundle.can_look and not shape.routed
-    if look is None or foreseen is None or not can_look or not looks(look.effort, depths):
+    worth_it = look is not None and looks(look.effort, shape.num_regions, payload_bytes)
+    if look is None or foreseen is None or not can_look or not worth_it:
         return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
     if look.sees_all:
         where = uniform_depths(tuple(range(1, shape.num_depths + 1)), shape.rows, shape.columns)
