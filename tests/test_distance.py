@@ -291,6 +291,18 @@ def test_nobody_looks_where_all_tokens_fit(monkeypatch: pytest.MonkeyPatch) -> N
         wisp.compress(wall, size=100, effort=6)
 
 
+def test_nobody_looks_once_at_colours_that_the_networks_miss(
+    seeing_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would move all depths alike."""
+    monkeypatch.setattr(proposal, "see", None)  # an error, were it called
+    wall = np.zeros((256, 256, 3), np.uint8)
+    wall[..., 1] = 255
+    size = WORTH_IT * 64 // 8 + 50  # enough to look, and too few for two probes
+    files = [wisp.compress(wall, size=size, effort=effort, model=seeing_model) for effort in (4, 5, 6)]
+    assert files[0] == files[1] == files[2]
+
+
 @pytest.mark.parametrize("effort", [5, 6, 7])
 def test_what_is_seen_decides(effort: int, seeing_model: Path, photo_u8: NDArray[np.uint8]) -> None:
     codec = codec_for_model(seeing_model, 1)

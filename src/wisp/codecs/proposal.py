@@ -125,7 +125,9 @@ def propose(
         return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
     if look.sees_all:
         where = uniform_depths(tuple(range(1, shape.num_depths + 1)), shape.rows, shape.columns)
-    elif look.expected is None or analysed is not as_it_is:  # one depth says nothing of the next there
+    elif look.expected is None or analysed is not as_it_is:  # what lies around a depth says nothing of it there
+        if len(depths) == 1:  # and a lone look moves all depths alike
+            return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
         where = uniform_depths(depths, shape.rows, shape.columns)
     else:
         unseen = latent_distortions(analysed.errors, settings.level_gains, side)

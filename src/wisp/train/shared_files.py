@@ -22,6 +22,7 @@ from wisp.runtime import CONFIG_NAME, DIFFERENCE_SUFFIX, SHARED_NAME, Bundle, ma
 
 CARD_NAME = "card.md"  # stays beside its configuration
 WORTH_IT = 0.75  # of a file's size its difference may take
+SMALL = 1 << 16  # bytes that nobody saves: a difference needs Python's lzma to be read
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _place(name: str, data: bytes, keepers: Sequence[Bundle], folder: Path) -> _
         base = keeper.content(name)
         if base == data:
             return _Place(keeper.folder.name)
-        if len(base) == len(data) and len(difference := make_difference(data, base)) < smallest:
+        if len(base) == len(data) > SMALL and len(difference := make_difference(data, base)) < smallest:
             best, smallest = _Place(keeper.folder.name, difference), len(difference)
     return best
 
