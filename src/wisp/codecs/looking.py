@@ -30,7 +30,7 @@ AROUND = {
 }  # depths that are looked at, from the expected one
 EVERY_DEPTH_EFFORT = 7  # from here on
 NEARLY_ALL = 0.9  # of the regions that will be sent whole: then nobody looks
-WORTH_IT = 45  # bits a region, 0.044 bpp at full scale; with fewer nobody looks at the usual effort
+WORTH_IT = 45  # bits a region at full scale, 0.044 bpp; with fewer nobody looks at the usual effort
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _expected(codec: TokenPyramidCodec, bits: float, demand: Demand) -> NDArray[
 
 
 def looks(effort: int, num_regions: int, payload_bytes: int | None) -> bool:
-    """Whether a writer looks that has so many bytes for a working picture of so many regions; None with a quality."""
+    """Whether a writer looks that has so many bytes, None with a quality; regions are those of full scale."""
     return effort > USUAL_EFFORT or payload_bytes is None or 8 * payload_bytes > WORTH_IT * num_regions
 
 

@@ -120,12 +120,15 @@ def propose(
 
     foreseen = _forecast(bundle, shape.num_depths).distances(analysed.errors) if bundle.has_forecast else None
     can_look = bundle.can_look and not shape.routed
-    worth_it = look is not None and looks(look.effort, shape.num_regions, payload_bytes)
+    full_scale = shape.num_regions << 2 * exponent  # regions; of fewer pixels there is less to decide
+    worth_it = look is not None and looks(look.effort, full_scale, payload_bytes)
     if look is None or foreseen is None or not can_look or not worth_it:
         return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
     if look.sees_all:
         where = uniform_depths(tuple(range(1, shape.num_depths + 1)), shape.rows, shape.columns)
-    elif look.expected is None or analysed is not as_it_is:  # what lies around a depth says nothing of it there
+    elif (
+        look.expected is None or analysed is not as_it_is
+    ):  # what lies around a depth says nothing of it there
         if len(depths) == 1:  # and a lone look moves all depths alike
             return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
         where = uniform_depths(depths, shape.rows, shape.columns)
