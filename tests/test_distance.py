@@ -21,12 +21,12 @@ from wisp.allocation.forecast import OUTSIDE, SEEN, SHARE, with_sight
 from wisp.codecs import codec_for_model, proposal, pyramid_networks, seeing
 from wisp.codecs.looking import WORTH_IT, Look, depths_around, looks, uniform_depths
 from wisp.codecs.proposal import propose
-from wisp.codecs.pyramid_networks import analyse, synthesise
+from wisp.codecs.pyramid_networks import Analysed, analyse, synthesise
 from wisp.codecs.refinement import _Judge
 from wisp.codecs.seeing import Sight, how_far, see
 from wisp.errors import ModelMismatch, UsageError
 from wisp.imaging import pad_to_multiple, to_picture
-from wisp.runtime import CONFIG_NAME, DISTANCE_NAME, FORECAST_NAME, Bundle, Network
+from wisp.runtime import CONFIG_NAME, DISTANCE_NAME, FORECAST_NAME, SEARCH_NAME, Bundle, Network
 from wisp.tokens.pyramid import TokenPyramid
 from wisp.train import distance_export
 from wisp.train.depth_samples import DepthSamples
@@ -179,9 +179,10 @@ def test_training_learns_to_see() -> None:
 
 @pytest.fixture
 def seeing_model(tmp_path: Path) -> Path:
-    """The default model with a network of distances that has learned nothing."""
+    """The default model with a network of distances that has learned nothing, and no search."""
     folder = tmp_path / "wisp_small"
     shutil.copytree(codec_for_model(None, 1).bundle.folder, folder)
+    (folder / SEARCH_NAME).unlink()
     put(distance_network(), folder)
     return folder
 
@@ -190,13 +191,13 @@ def test_large_pictures_are_seen_in_parts(
     seeing_model: Path, photo_u8: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = Bundle(seeing_model, 1)
-    tokens = analyse(bundle, photo_u8).tokens
-    depths = every_depth(tokens)
-    whole = see(bundle, photo_u8, tokens, depths).distances
-    assert whole.shape == (12, *tokens.grain_map.shape)
+    analysed = analyse(bundle, photo_u8)
+    depths = every_depth(analysed.tokens)
+    whole = see(bundle, photo_u8, analysed, depths).distances
+    assert whole.shape == (12, *analysed.tokens.grain_map.shape)
     assert (whole > 0).all()
     monkeypatch.setattr(seeing, "AT_ONCE", 1)
-    parts = see(bundle, photo_u8, tokens, depths).distances
+    parts = see(bundle, photo_u8, analysed, depths).distances
     assert np.corrcoef(parts.ravel(), whole.ravel())[0, 1] > 0.95  # seams are seen otherwise
 
 
@@ -205,17 +206,18 @@ def test_each_depth_is_seen_as_it_is_shown(
 ) -> None:
     bundle = Bundle(seeing_model, 1)
     picture = pad_to_multiple(photo_u8, 32)
-    tokens = analyse(bundle, photo_u8).tokens
+    analysed = analyse(bundle, photo_u8)
+    tokens = analysed.tokens
     depths = every_depth(tokens)[[0, 4, 11]]
     depths[1, 1, 2] = 7  # each region has its own
-    sight = see(bundle, photo_u8, tokens, depths)
+    sight = see(bundle, photo_u8, analysed, depths)
     for grain, square, distance in zip(depths, sight.squares, sight.distances, strict=True):
         shown = synthesise(bundle, replace(tokens, grain_map=grain))
         np.testing.assert_allclose(distance, how_far(bundle, picture, shown), rtol=1e-3)
         np.testing.assert_allclose(square, region_distortions(picture, shown, 32))
     monkeypatch.setattr(pyramid_networks, "WHOLE", 1)
     monkeypatch.setattr(pyramid_networks, "CORE", 128)
-    tiles = see(bundle, photo_u8, tokens, depths).distances
+    tiles = see(bundle, photo_u8, analysed, depths).distances
     assert tiles.shape == depths.shape
     assert np.corrcoef(tiles.ravel(), sight.distances.ravel())[0, 1] > 0.95
 
@@ -253,10 +255,10 @@ def test_effort_looks_at_more(
     looked: list[int] = []
 
     def note(
-        bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths: NDArray[np.uint8]
+        bundle: Bundle, pixels: NDArray[np.uint8], analysed: Analysed, depths: NDArray[np.uint8]
     ) -> Sight:
         looked.append(len(depths))
-        return see(bundle, pixels, tokens, depths)
+        return see(bundle, pixels, analysed, depths)
 
     monkeypatch.setattr(proposal, "see", note)
     files = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -74,11 +76,14 @@ def test_calibration_scales_what_is_estimated(monkeypatch: pytest.MonkeyPatch, t
     demand = Demand(falling.copy(), np.full(shape, 10.0), np.zeros((13, 13, 12)))
     seen: list[TokenPyramid] = []
 
+    def sent(depths: NDArray[np.uint8]) -> TokenPyramid:
+        return replace(tokens, grain_map=depths)
+
     def write(part: TokenPyramid) -> Payload:
         seen.append(part)
         return Payload(bytes(int(part.grain_map.sum() * 10 * 1.5 / 8)), ())
 
-    found = prior_budget.calibrated(demand, 700, 8, tokens, write)
+    found = prior_budget.calibrated(demand, 700, 8, sent, write)
     assert seen[0].grain_map.shape == (2, 4)
     assert np.allclose(found.token_bits / demand.token_bits, 1.5, rtol=0.05)
-    assert prior_budget.calibrated(demand, 90, 8, tokens, write) is demand
+    assert prior_budget.calibrated(demand, 90, 8, sent, write) is demand

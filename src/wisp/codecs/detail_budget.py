@@ -19,6 +19,7 @@ from wisp.codecs.detail import MAX_SIDE, add_detail, write_detail
 from wisp.codecs.large_detail import LARGE
 from wisp.codecs.prior_budget import BYTES_LEFT
 from wisp.codecs.pyramid_entropy import Payload, checked_bytes
+from wisp.codecs.pyramid_networks import Analysed
 from wisp.codecs.taming import vivid_regions
 from wisp.container import DETAIL_VERSION, PRIOR_VERSION, Chunk, WispFile, unpack_file
 from wisp.container.varint import MAX_VARINT, pack_varint
@@ -43,7 +44,7 @@ def spend_on_detail(
     codec: TokenPyramidCodec,
     picture: Picture,
     data: bytes,
-    tokens: TokenPyramid,
+    analysed: Analysed,
     budget: int,
     chunks: Sequence[Chunk],
     recode: Recode,
@@ -52,7 +53,7 @@ def spend_on_detail(
 
     Args:
         data: a file at full scale of at most `budget` bytes.
-        tokens: those that it, and what `recode` gives, were cut from.
+        analysed: what it, and what `recode` gives, were cut from.
         recode: such a file for another budget; where what is left would be too little for a frame, tokens make room.
     """
     pixels = picture.width * picture.height
@@ -61,21 +62,21 @@ def spend_on_detail(
     can = can and max(picture.width, picture.height) <= MAX_SIDE
     if not can or spare < 0 or 8 * budget < LEAST_BPP * pixels:
         return data
-    if spare <= max(BYTES_LEFT, LEAST_SHARE * budget) and not _misses_colours(codec, picture, data, tokens):
+    if spare <= max(BYTES_LEFT, LEAST_SHARE * budget) and not _misses_colours(codec, picture, data, analysed):
         return data
     frames = [least for bpp in FRAMES_BPP if (least := int(bpp * pixels / 8)) < budget]
     if spare >= int(FRAMES_BPP[-1] * pixels / 8):
-        made = _with_detail(codec, picture, data, tokens, budget, chunks)
+        made = _with_detail(codec, picture, data, analysed, budget, chunks)
         return data if made is None else made[0]
     best, least_error = data, math.inf
     for least in frames:  # is a frame worth the tokens that make room for it?
         base = data if spare >= least else recode(budget - least)
-        made = _with_detail(codec, picture, base, tokens, budget, chunks)
+        made = _with_detail(codec, picture, base, analysed, budget, chunks)
         if made is None:
             continue
         if best is data:
             whole = unpack_file(data)
-            least_error = _error(picture, codec.synthesise(whole, _sent(codec, whole, tokens)))
+            least_error = _error(picture, codec.synthesise(whole, _sent(codec, whole, analysed)))
         if (error := _error(picture, add_detail(*made[1:]))) < least_error:
             best, least_error = made[0], error
             if pixels > LARGE:  # whose tokens take seconds to choose once more
@@ -87,14 +88,14 @@ def _with_detail(
     codec: TokenPyramidCodec,
     picture: Picture,
     base: bytes,
-    tokens: TokenPyramid,
+    analysed: Analysed,
     budget: int,
     chunks: Sequence[Chunk],
 ) -> tuple[bytes, NDArray[np.uint8], bytes] | None:
     """A file with the tokens of `base`, filled up with detail; what its tokens show; the detail. None without room."""
     file = unpack_file(base)
     header = replace(file.header, version=DETAIL_VERSION)
-    pyramid = _sent(codec, file, tokens)
+    pyramid = _sent(codec, file, analysed)
     if file.header.version == PRIOR_VERSION:  # coded as in a file with detail: seconds, of a large picture
         payload = Payload(file.payload, checked_bytes(pyramid))
     else:
@@ -108,14 +109,14 @@ def _with_detail(
     return codec.join(payload, header, chunks, detail), shown, detail
 
 
-def _misses_colours(codec: TokenPyramidCodec, picture: Picture, data: bytes, tokens: TokenPyramid) -> bool:
+def _misses_colours(codec: TokenPyramidCodec, picture: Picture, data: bytes, analysed: Analysed) -> bool:
     """Whether nearly all of the picture has colours that the networks miss, and the file does miss them."""
-    side = tokens.shape.strides[0]
+    side = analysed.tokens.shape.strides[0]
     vivid = vivid_regions(picture.pixels_u8, side)
     if vivid.mean() < MUCH:
         return False
     file = unpack_file(data)
-    shown = codec.synthesise(file, _sent(codec, file, tokens))
+    shown = codec.synthesise(file, _sent(codec, file, analysed))
     where = vivid.repeat(side, 0).repeat(side, 1)[: picture.height, : picture.width]
     off = shown[where].mean(0) - picture.pixels_u8[where].mean(0)
     return float(np.abs(off).max()) > AMISS
@@ -125,7 +126,7 @@ def _error(picture: Picture, shown_u8: NDArray[np.uint8]) -> float:
     return float(region_distortions(picture.pixels_u8, shown_u8, 1).sum())
 
 
-def _sent(codec: TokenPyramidCodec, file: WispFile, tokens: TokenPyramid) -> TokenPyramid:
+def _sent(codec: TokenPyramidCodec, file: WispFile, analysed: Analysed) -> TokenPyramid:
     """The tokens of a file whose tokens are known: its map says which were sent. Reading a large one takes seconds."""
-    grain_map = codec.entropy_model.grain.read(RangeDecoder(file.stream), tokens.shape)
-    return replace(tokens, grain_map=grain_map).cut_to_map()
+    grain_map = codec.entropy_model.grain.read(RangeDecoder(file.stream), analysed.tokens.shape)
+    return analysed.at(grain_map).cut_to_map()

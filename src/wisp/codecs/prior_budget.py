@@ -82,12 +82,12 @@ def calibrated(
     demand: Demand,
     num_bytes: int,
     overhead: int,
-    tokens: TokenPyramid,
+    sent: Callable[[NDArray[np.uint8]], TokenPyramid],
     write: Callable[[TokenPyramid], Payload],
 ) -> Demand:
     """The demand with its bits scaled by what a sixteenth of a large picture, its middle, really costs.
 
-    A trial of the whole takes seconds. Small pictures keep their demand.
+    A trial of the whole takes seconds. Small pictures keep their demand. `sent` are the tokens of a grain map.
     """
     if num_bytes <= LARGE:
         return demand
@@ -98,7 +98,7 @@ def calibrated(
         distortions=demand.distortions[(slice(None), *part)],
         token_bits=demand.token_bits[(slice(None), *part)],
     )
-    window = replace(tokens, grain_map=depths).window(part[0], part[1])
+    window = sent(depths).window(part[0], part[1])
     found = 8.0 * len(write(window).data)
     return replace(
         demand,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from wisp.allocation.forecast import Forecast, blend, with_sight
 from wisp.allocation.lagrange import Demand
 from wisp.allocation.levels import level_curve
 from wisp.allocation.roi import roi_weights
+from wisp.codecs.choice_bits import depth_bits
 from wisp.codecs.looking import NEARLY_ALL, Look, depths_around, looks, uniform_depths
 from wisp.codecs.probes import probe, probe_depths
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
@@ -96,7 +97,8 @@ def propose(
     that is seen at some depths and not only foreseen, if the model has a network for it.
     """
     pixels = downscale_u8(picture.pixels_u8, exponent)
-    analysed = analyse(bundle, pixels)
+    search = look is not None and look.searches and bundle.can_search
+    analysed = analyse(bundle, pixels, search)
     shape = analysed.tokens.shape
     side, depths = shape.strides[0], probe_depths(shape, payload_bytes)
     as_it_is = analysed
@@ -106,7 +108,7 @@ def propose(
     mask = np.ones(())
     if roi is not None:
         mask = roi_weights(roi.mask_u8, picture.height, picture.width, side << exponent, roi.strength)
-    bits = model.token_bits(analysed.tokens)
+    bits = depth_bits(model, analysed)
 
     def proposed(curve: Curve, foreseen: Curve | None) -> Proposal:
         measured = distortions = curve * weights
@@ -139,7 +141,7 @@ def propose(
         if fits or (about == shape.num_depths).mean() >= NEARLY_ALL:  # then little is left to decide
             return proposed(_probed(bundle, settings, pixels, analysed, depths), foreseen)
         where = depths_around(about, shape.num_depths, look.effort)
-    sight = see(bundle, pixels, analysed.tokens, where)
+    sight = see(bundle, pixels, analysed, where)
     # A quality's bits follow from squared errors, whatever the effort: of the usual probes alone.
     taken = [look.expected is not None or depth in depths for depth in where[:, 0, 0]]
     curve = distortion_curve(where[taken], sight.squares[taken], analysed.errors, settings.level_gains, side)
@@ -156,7 +158,7 @@ def _probed(
     """Squared errors at every depth, from those at the uniform depths `depths`."""
     shape = analysed.tokens.shape
     grains = uniform_depths(depths, shape.rows, shape.columns)
-    found = [probe(bundle, pixels, replace(analysed.tokens, grain_map=grain)) for grain in grains]
+    found = [probe(bundle, pixels, analysed.at(grain)) for grain in grains]
     if shape.routed:
         return level_curve(dict(zip(depths, found, strict=True)), shape.strides[0])
     return distortion_curve(grains, np.stack(found), analysed.errors, settings.level_gains, shape.strides[0])

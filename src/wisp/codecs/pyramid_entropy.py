@@ -114,11 +114,19 @@ class PyramidEntropyModel:
         shape = pyramid.shape
         bits = np.empty((shape.num_groups, shape.rows, shape.columns))
         for place, level, group in shape.order():
-            everywhere = np.ones(shape.plane_shape(level), np.bool_)
-            values = self._values(pyramid, place, level, everywhere)
-            estimate = self.places[place].estimated_bits(pyramid.planes[level][group].ravel(), values)
-            bits[place] = sum_over_regions(estimate.reshape(shape.plane_shape(level)), shape.fold(level))
+            bits[place] = self.group_bits(pyramid, place, level, group)
         return bits
+
+    def group_bits(self, pyramid: TokenPyramid, place: int, level: int, group: int) -> NDArray[np.float64]:
+        """(rows, cols): of `token_bits` one place of the order, which is a group of a level."""
+        shape = pyramid.shape
+        everywhere = np.ones(shape.plane_shape(level), np.bool_)
+        values = self._values(pyramid, place, level, everywhere)
+        estimate = self.places[place].estimated_bits(pyramid.planes[level][group].ravel(), values)
+        found: NDArray[np.float64] = sum_over_regions(
+            estimate.reshape(shape.plane_shape(level)), shape.fold(level)
+        ).astype(np.float64)
+        return found
 
     def write(self, pyramid: TokenPyramid) -> Payload:
         """The payload of a pyramid whose grain map is at least 1 everywhere, or that of a uniform grain."""

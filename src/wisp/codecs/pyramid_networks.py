@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,10 +40,27 @@ class Analysed:
         tokens: the full pyramid; its grain map sends everything.
         errors: for each level (G + 1, rows, cols): squared distance of the latent to the sum of its first
             0..G codewords, summed over each region.
+        choices: for each level (G (G + 1) / 2, h, w) uint8: tokens where one group of it is sent, those where two are,
+            and so on, the last of which are those of `tokens`; nothing where each prefix of `tokens` is what is sent.
     """
 
     tokens: TokenPyramid
     errors: tuple[NDArray[np.float32], ...]
+    choices: tuple[NDArray[np.uint8], ...] = ()
+
+    def at(self, grain_map: NDArray[np.uint8]) -> TokenPyramid:
+        """The tokens that are sent with a grain map (rows, cols)."""
+        if not self.choices:
+            return replace(self.tokens, grain_map=grain_map)
+        shape, before, planes = self.tokens.shape, 0, []
+        for level, (groups, choices) in enumerate(zip(shape.groups, self.choices, strict=True)):
+            fold = shape.fold(level)
+            sent = np.clip(grain_map.astype(np.intp) - before, 0, groups).repeat(fold, 0).repeat(fold, 1)
+            number = np.arange(groups)[:, None, None]
+            many = np.where(number < sent, sent, groups)  # what is not sent is as in the full pyramid
+            planes.append(np.take_along_axis(choices, many * (many - 1) // 2 + number, 0))
+            before += groups
+        return replace(self.tokens, planes=tuple(planes), grain_map=grain_map)
 
 
 def pyramid_shape(config: BundleConfig, height: int, width: int) -> PyramidShape:
@@ -58,28 +75,36 @@ def tiles_of(height: int, width: int, halo: int, region: int) -> tuple[Tile, ...
     return plan_tiles(height, width, core=core, halo=halo, region=region)
 
 
-def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8]) -> Analysed:
-    """(H, W, 3) uint8 -> tokens and errors of every level; the last row and column are repeated as padding."""
+def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8], search: bool = False) -> Analysed:
+    """(H, W, 3) uint8 -> tokens and errors of every level; the last row and column are repeated as padding.
+
+    With `search` tokens are found together, for each depth by themselves; the bundle must be able to.
+    """
     strides, groups = bundle.config.strides, bundle.config.groups
     height, width = (padded_side(side, strides[0]) for side in pixels_u8.shape[:2])
     shape = pyramid_shape(bundle.config, height, width)
-    planes = tuple(np.empty((g, *shape.plane_shape(i)), np.uint8) for i, g in enumerate(groups))
+    counts = [g * (g + 1) // 2 if search else g for g in groups]
+    planes = tuple(np.empty((count, *shape.plane_shape(i)), np.uint8) for i, count in enumerate(counts))
     errors = tuple(np.empty((g + 1, shape.rows, shape.columns), np.float32) for g in groups)
     tiles = tiles_of(height, width, ANALYSIS_HALO, strides[0])
-    with bundle.analysis.repeated(len(tiles)) as network:
+    kind = "choices" if search else "tokens"
+    with (bundle.search if search else bundle.analysis).repeated(len(tiles)) as network:
         for tile in tiles:
             window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
             out = network.run({"image": window[None]}, keep=is_small(*window.shape[:2]))
             for i, stride in enumerate(strides):
                 inner = tuple(rescale(span, stride) for span in tile.core_in_window)
                 rows, columns = rescale(tile.core_rows, stride), rescale(tile.core_cols, stride)
-                planes[i][:, rows, columns] = out[f"tokens_{i}"][0][:, inner[0], inner[1]]
+                planes[i][:, rows, columns] = out[f"{kind}_{i}"][0][:, inner[0], inner[1]]
                 rows, columns = rescale(tile.core_rows, strides[0]), rescale(tile.core_cols, strides[0])
                 for g in range(groups[i] + 1):
                     here = out[f"errors_{i}"][0, g, inner[0], inner[1]]
                     errors[i][g, rows, columns] = sum_over_regions(here, strides[0] // stride)
     full = np.full((shape.rows, shape.columns), shape.num_depths, np.uint8)
-    return Analysed(TokenPyramid(shape, planes, full), errors)
+    if not search:
+        return Analysed(TokenPyramid(shape, planes, full), errors)
+    whole = tuple(plane[-g:] for plane, g in zip(planes, groups, strict=True))
+    return Analysed(TokenPyramid(shape, whole, full), errors, planes)
 
 
 def synthesise(

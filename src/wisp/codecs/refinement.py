@@ -65,18 +65,20 @@ def refine(
         data: the proposal's file; its depths are those at which tokens are refined.
         code: a proposal's file for a budget.
     """
-    shares = SHARES.get(effort, ())
+    searched = bool(proposal.analysed.choices)  # such tokens need less
+    shares = SHARES.get(effort - searched, ())
     if not shares:
         return proposal, data
     side = codec.bundle.config.strides[0]
     pixels = pad_to_multiple(downscale_u8(picture.pixels_u8, proposal.scale_exponent), side)
     depths = codec.decode_tokens(unpack_file(data)).grain_map
-    tokens = _refined(codec, pixels, replace(proposal.analysed.tokens, grain_map=depths), shares)
-    if tokens.planes is proposal.analysed.tokens.planes:  # nothing was better
+    sent = proposal.analysed.at(depths)
+    tokens = _refined(codec, pixels, sent, shares, searched)
+    if tokens is sent:  # nothing was better
         return proposal, data
     full = replace(tokens, grain_map=proposal.analysed.tokens.grain_map)
     demand = replace(proposal.demand, token_bits=codec.entropy_model.token_bits(full))
-    better = replace(proposal, analysed=replace(proposal.analysed, tokens=full), demand=demand)
+    better = replace(proposal, analysed=replace(proposal.analysed, tokens=full, choices=()), demand=demand)
     again = code(better, budget)
     if budget is not None and len(again) > budget:
         return proposal, data
@@ -118,7 +120,11 @@ class _Judge:
 
 
 def _refined(
-    codec: TokenPyramidCodec, pixels: NDArray[np.uint8], tokens: TokenPyramid, shares: tuple[float, ...]
+    codec: TokenPyramidCodec,
+    pixels: NDArray[np.uint8],
+    tokens: TokenPyramid,
+    shares: tuple[float, ...],
+    search: bool,
 ) -> TokenPyramid:
     shown = synthesise(codec.bundle, tokens)
     judge = _Judge(codec.bundle, pixels, shown)
@@ -126,8 +132,9 @@ def _refined(
     wanted = pixels.astype(np.float32)
     for share in shares:
         trial = wanted + share * (pixels.astype(np.float32) - shown)
-        found = analyse(codec.bundle, np.clip(np.rint(trial), 0, 255).astype(np.uint8)).tokens
-        found = replace(found, grain_map=tokens.grain_map)
+        found = analyse(codec.bundle, np.clip(np.rint(trial), 0, 255).astype(np.uint8), search).at(
+            tokens.grain_map
+        )
         better = judge(synthesise(codec.bundle, found)) < errors
         mixed = _mixed(tokens, found, better)
         mixed_shown = synthesise(codec.bundle, mixed)

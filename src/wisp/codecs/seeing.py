@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.benefit import region_distortions
-from wisp.codecs.pyramid_networks import PROBE_HALO, is_small, rescale, synthesise_tile, tiles_of_pyramid
+from wisp.codecs.pyramid_networks import (
+    PROBE_HALO,
+    Analysed,
+    is_small,
+    rescale,
+    synthesise_tile,
+    tiles_of_pyramid,
+)
 from wisp.errors import ModelMismatch
 from wisp.imaging import pad_to_multiple
 from wisp.runtime import Bundle, Network
-from wisp.tokens.pyramid import TokenPyramid
 
 AT_ONCE = 1 << 19  # pixels that the network sees at once: bounds memory
 FEW_RUNS = 3  # not worth loading networks with memory of their own
@@ -39,14 +45,15 @@ class Sight:
     distances: NDArray[np.float32]
 
 
-def see(bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths: NDArray[np.uint8]) -> Sight:
+def see(bundle: Bundle, pixels: NDArray[np.uint8], analysed: Analysed, depths: NDArray[np.uint8]) -> Sight:
     """The picture (H, W, 3) beside what is shown of it with each of the grain maps (K, rows, cols).
 
     Raises:
         ModelMismatch: the bundle's network gives something else than features.
     """
-    side = tokens.shape.strides[0]
-    tiles = tiles_of_pyramid(tokens.shape, PROBE_HALO)
+    side = analysed.tokens.shape.strides[0]
+    tiles = tiles_of_pyramid(analysed.tokens.shape, PROBE_HALO)
+    pyramids = [analysed.at(grain) for grain in depths]
     runs = len(depths) * len(tiles)
     times = runs if runs > FEW_RUNS and not is_small(*pixels.shape[:2]) else 1
     distances = np.empty(depths.shape, np.float32)
@@ -58,9 +65,7 @@ def see(bundle: Bundle, pixels: NDArray[np.uint8], tokens: TokenPyramid, depths:
         for tile in tiles:
             original = pad_to_multiple(pixels[tile.core_rows, tile.core_cols], side)
             rows, columns = rescale(tile.core_rows, side), rescale(tile.core_cols, side)
-            shown = [
-                synthesise_tile(bundle, replace(tokens, grain_map=grain), tile, synthesis) for grain in depths
-            ]
+            shown = [synthesise_tile(bundle, pyramid, tile, synthesis) for pyramid in pyramids]
             for number, each in enumerate(shown):
                 squares[number, rows, columns] = region_distortions(original, each, side)
             distances[:, rows, columns] = _distances(network, original, shown, side)

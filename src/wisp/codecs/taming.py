@@ -69,10 +69,12 @@ def tame(bundle: Bundle, pixels_u8: NDArray[np.uint8], analysed: Analysed, depth
     vivid = vivid_regions(pixels_u8, side)
     if not vivid.any():
         return analysed
-    planes = [plane.copy() for plane in analysed.tokens.planes]
-    tamed = Analysed(
-        replace(analysed.tokens, planes=tuple(planes)), tuple(level.copy() for level in analysed.errors)
-    )
+    choices = tuple(level.copy() for level in analysed.choices)
+    planes = tuple(plane.copy() for plane in analysed.tokens.planes)
+    if choices:
+        planes = tuple(level[-len(plane) :] for level, plane in zip(choices, planes, strict=True))
+    errors = tuple(level.copy() for level in analysed.errors)
+    tamed = Analysed(replace(analysed.tokens, planes=planes), errors, choices)
     found = False
     for top in range(0, len(vivid), BAND_ROWS):
         band = np.zeros_like(vivid)
@@ -112,15 +114,16 @@ def _tame_band(
     if not wild.any():
         return False
     for saturation in SATURATIONS:
-        found = analyse(bundle, paler(window, saturation))
+        found = analyse(bundle, paler(window, saturation), bool(tamed.choices))
         errors = _errors(bundle, window, found.tokens, depth)
         nearer = wild & (errors < least)
         least = np.where(nearer, errors, least)
-        for level, plane in enumerate(found.tokens.planes):
+        better = tamed.choices or tamed.tokens.planes
+        for level, plane in enumerate(found.choices or found.tokens.planes):
             fold = shape.fold(level)
             spans = [slice(span.start * fold, span.stop * fold) for span in (rows, columns)]
             taken = nearer.repeat(fold, 0).repeat(fold, 1)
-            np.copyto(tamed.tokens.planes[level][:, *spans], plane, where=taken)
+            np.copyto(better[level][:, *spans], plane, where=taken)
             np.copyto(tamed.errors[level][:, rows, columns], found.errors[level], where=nearer)
     return True
 

@@ -108,8 +108,8 @@ class TokenPyramidCodec(BundleEntropy):
                 data = code(proposal, budget)
                 proposal, data = refine(self, picture, proposal, data, budget, effort, code)
                 if budget is not None and exponent == 0:
-                    tokens, recode = proposal.analysed.tokens, partial(code, proposal)
-                    data = spend_on_detail(self, picture, data, tokens, budget, chunks, recode)
+                    recode = partial(code, proposal)
+                    data = spend_on_detail(self, picture, data, proposal.analysed, budget, chunks, recode)
             if budget is None or len(data) <= budget:
                 return data
             smallest = min(smallest, len(data))
@@ -164,7 +164,7 @@ class TokenPyramidCodec(BundleEntropy):
             depths = self._choose(proposal, target)
             data = self._write(proposal, depths, header, chunks)
         else:
-            demand = calibrated(demand, budget, overhead, proposal.analysed.tokens, self.prior_model.write)
+            demand = calibrated(demand, budget, overhead, proposal.analysed.at, self.prior_model.write)
             depths, data = fit_budget(
                 demand, budget, overhead, lambda depths: self._write(proposal, depths, header, chunks)
             )
@@ -204,7 +204,7 @@ class TokenPyramidCodec(BundleEntropy):
     def _write(
         self, proposal: Proposal, depths: NDArray[np.uint8], header: Header, chunks: Sequence[Chunk]
     ) -> bytes:
-        return self.write_tokens(replace(proposal.analysed.tokens, grain_map=depths), header, chunks)
+        return self.write_tokens(proposal.analysed.at(depths), header, chunks)
 
     def write_shorter(self, pyramid: TokenPyramid, header: Header, chunks: Sequence[Chunk]) -> bytes:
         """The shorter of the file coded with the tables and, if there is one, the file coded with the prior.

@@ -9,6 +9,8 @@ prior.npz        the masked prior, if the model has one (wisp.codecs.masked_prio
 forecast.npz     what each depth will look like, if the model has it; for writers alone (wisp.allocation.forecast)
 distance.onnx    how far a decoded picture looks from the original, if the model has it; for writers alone
                  (wisp.codecs.seeing)
+search.onnx      pixels -> tokens for every depth, found together, with the weights of analysis.onnx, if the model has
+                 it; for writers alone
 card.md          how it was trained, on what, and its limits
 
 Files that are equal in two bundles are stored once, and one that is nearly equal as its difference: `shared_with` names
@@ -29,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.errors import ModelMismatch, ModelNotFound
+from wisp.runtime.borrowing import with_weights_of
 from wisp.runtime.bundle_config import parse_config
 from wisp.runtime.differences import DIFFERENCE_SUFFIX, apply_difference
 from wisp.runtime.sessions import Network, settle_threads
@@ -39,6 +42,7 @@ PRIOR_NAME = "prior.npz"
 ANALYSIS_NAME = "analysis.onnx"
 FORECAST_NAME = "forecast.npz"
 DISTANCE_NAME = "distance.onnx"
+SEARCH_NAME = "search.onnx"
 
 
 class Bundle:
@@ -144,6 +148,21 @@ class Bundle:
                 f"bundle {self.folder} has no analysis network and only shows pictures; choose another with --model"
             )
         return self._network(ANALYSIS_NAME)
+
+    @property
+    def can_search(self) -> bool:
+        """Whether the configuration lists a network that finds tokens together."""
+        return SEARCH_NAME in self.config.files
+
+    @cached_property
+    def search(self) -> Network:
+        """Pixels to tokens for every depth.
+
+        Raises:
+            ModelMismatch: the bundle has none.
+        """
+        graph = with_weights_of(self.content(SEARCH_NAME), self.content(ANALYSIS_NAME))
+        return Network(self.path(SEARCH_NAME), self._threads, graph)
 
     @cached_property
     def synthesis(self) -> Network:

@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.runtime.bundle import Bundle
+from wisp.runtime.wire import fields, varints
 
 _ROWS = 257
 _GRAPH, _INITIALIZER = 7, 5  # fields of a model and of its graph
 _DIMS, _KIND, _RAW = 1, 2, 9  # fields of a tensor
 _DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 10: np.dtype("<f2")}
-_VARINT, _DOUBLE, _BYTES, _SINGLE = 0, 1, 2, 5  # wire types
-_WIDTHS = {_DOUBLE: 8, _SINGLE: 4}
 
 
 def read_codebooks(bundle: Bundle) -> tuple[NDArray[np.float32], ...] | None:
@@ -37,10 +36,10 @@ def read_codebooks(bundle: Bundle) -> tuple[NDArray[np.float32], ...] | None:
 
 
 def _codebooks(model: bytes) -> Iterator[NDArray[np.float32]]:
-    for field, graph in _fields(memoryview(model)):
+    for field, graph in fields(memoryview(model)):
         if field != _GRAPH or isinstance(graph, int):
             continue
-        for inner, tensor in _fields(graph):
+        for inner, tensor in fields(graph):
             if inner == _INITIALIZER and not isinstance(tensor, int):
                 book = _matrix(tensor)
                 if book is not None and len(book) == _ROWS:
@@ -51,9 +50,9 @@ def _matrix(tensor: memoryview) -> NDArray[np.float32] | None:
     """A tensor of two axes and a float type; None for any other."""
     dims: list[int] = []
     kind, raw = 0, memoryview(b"")
-    for field, value in _fields(tensor):
+    for field, value in fields(tensor):
         if field == _DIMS:
-            dims += [value] if isinstance(value, int) else list(_varints(value))
+            dims += [value] if isinstance(value, int) else list(varints(value))
         elif field == _KIND and isinstance(value, int):
             kind = value
         elif field == _RAW and not isinstance(value, int):
@@ -62,42 +61,3 @@ def _matrix(tensor: memoryview) -> NDArray[np.float32] | None:
         return None
     book: NDArray[np.float32] = np.frombuffer(raw, _DTYPES[kind]).reshape(dims).astype(np.float32)
     return book
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Numbers and values of a message's fields; it ends early where the bytes are no message."""
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
-        wire = key & 7
-        if wire == _VARINT:
-            number, place = _varint(message, place)
-            yield key >> 3, number
-            continue
-        if wire == _BYTES:
-            length, place = _varint(message, place)
-        elif wire in _WIDTHS:
-            length = _WIDTHS[wire]
-        else:
-            return
-        yield key >> 3, message[place : place + length]
-        place += length
-
-
-def _varints(packed: memoryview) -> Iterator[int]:
-    place = 0
-    while place < len(packed):
-        number, place = _varint(packed, place)
-        yield number
-
-
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    """The number at `place`, seven bits a byte, the lowest first; and what follows it."""
-    value = shift = 0
-    while place < len(message):
-        byte = message[place]
-        value |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 0x80:
-            break
-    return value, place
