@@ -25,12 +25,13 @@ def models_command(as_json: JsonOption = False) -> None:
     if not tables:
         say("no model is installed; put a bundle's folder into one of the folders of WISP_MODEL_PATH")
     for table in tables:
-        megabytes = table["num_bytes"] / 1e6
+        size = table["num_bytes"]
+        told = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
         kept = f" ({table['release']}, kept for good)" if table["release"] else ""
         others = " and ".join(sorted(set(table["shared_with"].values())))
         kept += f", shares files with {others}" if others else ""
         show(
-            f"{table['name']}: number {table['model_number']}{kept}, {megabytes:.1f} MB, "
+            f"{table['name']}: number {table['model_number']}{kept}, {told}, "
             f"sha256 {table['sha256'][:_HASH_CHARACTERS]}"
         )
         show(f"  {table['summary']}")
