@@ -193,8 +193,8 @@ def test_damage_is_named_and_an_old_output_survives_it(
 
 
 def test_file_of_a_model_that_nobody_knows(packed: Path, data: bytes) -> None:
-    packed.write_bytes(data[:1] + b"\x5e" + data[2:])
-    assert_one_line_error(run_cli("decompress", packed, packed.with_name("out.png")), 1, "14")
+    packed.write_bytes(data[:1] + b"\x5d" + data[2:])
+    assert_one_line_error(run_cli("decompress", packed, packed.with_name("out.png")), 1, "13")
 
 
 def test_file_of_another_kind_is_not_read_to_its_end(tmp_path: Path) -> None:

@@ -114,7 +114,8 @@ def test_more_pixels_than_allowed() -> None:
 
 def test_info_names_a_release_and_a_withdrawn_model() -> None:
     for number, said in (
-        (12, "12 (wisp_small, wisp-4)"),
+        (14, "14 (wisp_small, wisp-5)"),
+        (12, "12 (wisp_4, wisp-4)"),
         (11, "11 (wisp_3, wisp-3)"),
         (10, "10 (wisp_2, wisp-2)"),
         (9, "9 (wisp_1, wisp-1)"),

@@ -180,7 +180,7 @@ def test_damaged_pixels_are_an_error_with_their_reason(data: bytes) -> None:
 def test_file_of_a_model_that_nobody_knows(data: bytes) -> None:
     register_wisp_opener()
     with (
-        Image.open(io.BytesIO(data[:1] + b"\x5e" + data[2:])) as image,
+        Image.open(io.BytesIO(data[:1] + b"\x5d" + data[2:])) as image,
         pytest.raises(OSError, match="model number"),
     ):
         image.load()

@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 from wisp.codecs import codec_for_model
+from wisp.codecs.pyramid_networks import analyse
 from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import Bundle
-from wisp.train.prior_batches import BatchMaker
+from wisp.train.prior_batches import BatchMaker, crop_sample
 from wisp.train.prior_export import train_prior
 from wisp.train.prior_growth import grown_level
 from wisp.train.prior_layers import IntegerConv, IntegerEmbedding
@@ -112,6 +113,26 @@ def test_mirror_images_count_as_the_same_photograph(prior_model: Path, tmp_path:
     (data / "1.png").rename(data / "other.png")
     with pytest.raises(UsageError, match="found others"):
         collect_samples(bundle, data, mirrored=True, cache=cache)
+
+
+def test_a_prior_learns_the_tokens_that_are_searched_for(tmp_path: Path) -> None:
+    """Those of each crop's own depths, from the networks or from a file."""
+    data, cache, codec = tmp_path / "pictures", tmp_path / "tokens", codec_for_model(None, 1)
+    data.mkdir()
+    Image.fromarray(example_picture(96, 128, 1)).save(data / "1.png")
+    pixels = np.array(Image.open(data / "1.png"))
+    analysed = analyse(codec.bundle, pixels, search=True)
+    for sample in (
+        *collect_samples(codec.bundle, data, cache=cache),
+        *collect_samples(codec.bundle, data, cache=cache),
+    ):
+        for grain in sample.maps:
+            wanted = analysed.at(grain)
+            assert sample.at(grain) == wanted
+            crop = crop_sample(sample, 1, 1, 2, grain[1:3, 1:3])
+            for level, plane in enumerate(wanted.planes):
+                fold = 1 << level
+                np.testing.assert_array_equal(crop.planes[level], plane[:, fold : 3 * fold, fold : 3 * fold])
 
 
 def test_priors_that_cannot_be_read_are_refused(

@@ -24,6 +24,7 @@ RELEASED = {
     "wisp-2": (10, "e7dada55aaf575b3e9e29e4c02197272685a95283a33d902df67702144779a44"),
     "wisp-3": (11, "ca23c692513d58553bb7a3a6e2a114c20e3ed60dd5af7d6e3887cb39c69a0715"),
     "wisp-4": (12, "ec8a6f866084900ea616a5edee6a95d35eea6927acf2c9c4dcf667519c247b80"),
+    "wisp-5": (14, "cc2f14ac9d1889caa09a2b1ae41ca66256f42231e8ef4195d5b888cffc58263f"),
 }
 CLOSE = 3  # grey levels that machines may differ by
 KINDS = (".wisp", ".wisps", "")

@@ -17,10 +17,12 @@ import wisp
 from wisp.codecs import codec_for_model, pyramid_networks
 from wisp.codecs.choice_bits import depth_bits
 from wisp.codecs.looking import SEARCH_EFFORT
+from wisp.codecs.packet_reading import read_packets
 from wisp.codecs.pyramid_networks import Analysed, analyse
 from wisp.codecs.taming import tame
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import unpack_file
+from wisp.container.packet_set import sort_packets
 from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import ANALYSIS_NAME, CONFIG_NAME, SEARCH_NAME, Bundle
 from wisp.runtime.borrowing import with_weights_of
@@ -148,6 +150,23 @@ def test_files_hold_the_tokens_of_their_depths(photo_u8: NDArray[np.uint8], effo
         for plane, each in zip(sent.cut_to_map().planes, wanted.planes, strict=True):
             np.testing.assert_array_equal(plane, each)
     assert wisp.decompress(data).size == photo_u8.shape[1::-1]
+
+
+def test_packets_hold_the_tokens_of_their_depths(photo_u8: NDArray[np.uint8]) -> None:
+    codec = codec_for_model(None, 1)
+    assert isinstance(codec, TokenPyramidCodec)
+    given = sort_packets(wisp.packetize(photo_u8, size=900, mtu=100))
+    found = read_packets(codec, given).pyramid
+    assert found.grain_map.min() > 0
+    wanted = analyse(codec.bundle, photo_u8, search=True).at(found.grain_map)
+    assert found.cut_to_map() == wanted.cut_to_map()
+
+
+def test_depths_by_hand_hold_theirs(photo_u8: NDArray[np.uint8]) -> None:
+    codec = codec_for_model(None, 1)
+    assert isinstance(codec, TokenPyramidCodec)
+    sent = codec.decode_tokens(unpack_file(wisp.compress(photo_u8, ratios=(0.2, 0.4, 0.4))))
+    assert sent == analyse(codec.bundle, photo_u8, search=True).at(sent.grain_map).cut_to_map()
 
 
 def test_a_bundle_without_it_searches_for_nothing(

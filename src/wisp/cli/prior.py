@@ -36,6 +36,10 @@ def train_prior_command(
         Path | None,
         typer.Option(metavar="BUNDLE", help="Train on from a bundle's prior (default: from random weights)."),
     ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="R", help="The highest rate (default: 0.003, from a start 0.0015)."),
+    ] = None,
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -56,6 +60,7 @@ def train_prior_command(
             max_steps=max_steps,
             threads=threads,
             start=start,
+            learning_rate=learning_rate,
             note=(lambda text: None) if quiet else say,
         )
     show(f"{folder}: prior.npz of {report.num_bytes} bytes")

@@ -8,7 +8,7 @@ There is no budget and no search: the size follows from the depths.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -106,15 +106,14 @@ def compress_by_hand(
             f"expected {len(ends)} ratios, one a level of the model, finest first, found {granularity.ratios}"
         )
     pixels = downscale_u8(picture.pixels_u8, exponent)
-    tokens = analyse(codec.bundle, pixels).tokens
+    analysed = analyse(codec.bundle, pixels, codec.bundle.can_search)
     if granularity.map_u8 is not None:
-        shape = (tokens.shape.rows, tokens.shape.columns)
+        shape = (analysed.tokens.shape.rows, analysed.tokens.shape.columns)
         depths = _depths_of_map(granularity.map_u8, shape, picture, side << exponent, ends[-1])
     else:
         depths = depths_by_ratio(patch_entropies(pixels, side), granularity.ratios or (), ends[::-1])
     header = codec.header(picture, exponent, bool(chunks), huffman)
-    pyramid = replace(tokens, grain_map=depths)
-    return codec.write_shorter(pyramid, header, chunks)
+    return codec.write_shorter(analysed.at(depths), header, chunks)
 
 
 def greys_of_depths(depths: NDArray[np.uint8], num_groups: int) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
 from wisp.codecs.pyramid_networks import Analysed
+from wisp.tokens.pyramid import sum_over_regions
 
 
 def depth_bits(model: PyramidEntropyModel, analysed: Analysed) -> NDArray[np.float64]:
@@ -23,16 +24,36 @@ def depth_bits(model: PyramidEntropyModel, analysed: Analysed) -> NDArray[np.flo
     if not analysed.choices:
         return model.token_bits(analysed.tokens)
     shape = analysed.tokens.shape
-    full = list(analysed.tokens.planes)
     whole, coarser = [], np.zeros((shape.rows, shape.columns))
     before = 0
-    for level, (groups, choices) in enumerate(zip(shape.groups, analysed.choices, strict=True)):
-        for sent in range(1, groups + 1):
-            first = sent * (sent - 1) // 2
-            own = np.concatenate([choices[first : first + sent], full[level][sent:]])
-            pyramid = replace(analysed.tokens, planes=(*full[:level], own, *full[level + 1 :]))
-            bits = [model.group_bits(pyramid, before + group, level, group) for group in range(sent)]
-            whole.append(coarser + np.sum(bits, axis=0))
+    for level, groups in enumerate(shape.groups):
+        for bits in _level_bits(model, analysed, level, before):
+            whole.append(coarser + sum_over_regions(bits, shape.fold(level)))
         coarser = whole[-1]
         before += groups
     return np.diff(np.maximum.accumulate(np.stack(whole), 0), axis=0, prepend=0)
+
+
+def _level_bits(
+    model: PyramidEntropyModel, analysed: Analysed, level: int, before: int
+) -> list[NDArray[np.float32]]:
+    """(h, w) bits of a level's tokens where one group of it is sent, where two are, and so on.
+
+    Where the first tokens of a choice are those of the next deeper one, so are their bits.
+    """
+    tokens, choices = analysed.tokens, analysed.choices[level]
+    groups, full = tokens.shape.groups[level], tokens.planes[level]
+    everywhere = np.ones(full.shape[1:], np.bool_)
+    deeper, found = full, np.empty(full.shape, np.float32)
+    sums = []
+    for sent in range(groups, 0, -1):
+        first = sent * (sent - 1) // 2
+        own = np.concatenate([choices[first : first + sent], full[sent:]])
+        pyramid = replace(tokens, planes=(*tokens.planes[:level], own, *tokens.planes[level + 1 :]))
+        changed = np.logical_or.accumulate(own != deeper, 0)
+        for group in range(sent):
+            where = everywhere if sent == groups else changed[group]
+            found[group][where] = model.position_bits(pyramid, before + group, level, group, where)
+        sums.append(found[:sent].sum(0))
+        deeper = own
+    return sums[::-1]

@@ -29,7 +29,7 @@ AROUND = {
     6: (-3, -2, -1, 0, 1, 2, 3),
 }  # depths that are looked at, from the expected one
 EVERY_DEPTH_EFFORT = 7  # from here on
-SEARCH_EFFORT = 6  # from here on tokens are searched for, for each depth by themselves (train/search_onnx.py)
+SEARCH_EFFORT = USUAL_EFFORT  # from here on tokens are searched for (train/search_onnx.py)
 NEARLY_ALL = 0.9  # of the regions that will be sent whole: then nobody looks
 WORTH_IT = 45  # bits a region at full scale, 0.044 bpp; with fewer nobody looks at the usual effort
 

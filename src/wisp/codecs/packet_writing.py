@@ -3,23 +3,29 @@
 pixels -> tokens -> regions dealt to packets -> a grain map for each packet -> payloads -> packets
 
 Every packet gets the same share of the budget. Its regions are spread over the whole picture, so what one packet
-needs, the others need as well; and no packet matters more than another when some are lost.
+needs, the others need as well; and no packet matters more than another when some are lost. Tokens are searched for, and
+the writer looks, as for a file at the usual effort.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wisp.allocation.lagrange import Demand, allocate, shrink
+from wisp.codecs.looking import USUAL_EFFORT, Look
 from wisp.codecs.proposal import Proposal, propose
+from wisp.codecs.pyramid_networks import Analysed
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import Header, token_check
 from wisp.container.packet import MAX_NUM_PACKETS, Packet, pack_packet, packet_overhead
 from wisp.errors import BudgetError, UsageError
 from wisp.imaging import MAX_EXPONENT, Picture
+from wisp.tokens.choices import chosen_at
 from wisp.tokens.interleave import interleave, take_regions
 from wisp.tokens.pyramid import TokenPyramid
 
@@ -45,9 +51,9 @@ def write_packets(codec: TokenPyramidCodec, picture: Picture, num_bytes: int, mt
     for exponent in range(first, MAX_EXPONENT + 1):
         header = _header(codec, picture, exponent)
         payload = max(1, num_bytes - counts[0] * packet_overhead(header, counts[0]))
-        proposal = propose(
-            codec.bundle, codec.entropy_model, codec.settings, picture, exponent, payload, None
-        )
+        look = Look(USUAL_EFFORT, partial(_foreseen, 8.0 * payload))
+        args = (codec.bundle, codec.entropy_model, codec.settings, picture, exponent, payload, None)
+        proposal = propose(*args, look)
         for count in dict.fromkeys(min(n, proposal.analysed.tokens.shape.num_regions) for n in counts):
             payloads = _fill(codec, proposal, header, count, min(mtu, num_bytes // count))
             if payloads is not None:
@@ -124,20 +130,32 @@ def _fill(
     shape = proposal.analysed.tokens.shape
     payloads = []
     for chosen in _dealt(shape.rows, shape.columns, count):
-        column = take_regions(proposal.analysed.tokens, chosen)
+        sent = _sent(proposal.analysed, chosen)
         demand = _demand_of(proposal.demand, chosen)
         for flush_bits in FLUSH_BITS:
             depths = allocate(demand, 8.0 * room - flush_bits)
-            data = codec.entropy_model.write(replace(column, grain_map=depths)).data
+            data = codec.entropy_model.write(sent(depths)).data
             if len(data) <= room:
                 break
         while len(data) > room and depths.max() > 1:
             depths = shrink(demand, depths, 1 + (len(data) - room) // 2)
-            data = codec.entropy_model.write(replace(column, grain_map=depths)).data
+            data = codec.entropy_model.write(sent(depths)).data
         if len(data) > room:
             return None
         payloads.append(data)
     return payloads
+
+
+def _foreseen(bits: float, demand: Demand) -> NDArray[np.uint8]:
+    return allocate(demand, bits)
+
+
+def _sent(analysed: Analysed, chosen: NDArray[np.intp]) -> Callable[[NDArray[np.uint8]], TokenPyramid]:
+    """What is sent of some regions, arranged as a column, with the depths (k, 1) of each."""
+    choices: tuple[NDArray[np.uint8], ...] = ()
+    if analysed.choices:
+        choices = take_regions(replace(analysed.tokens, planes=analysed.choices), chosen).planes
+    return partial(chosen_at, take_regions(analysed.tokens, chosen), choices)
 
 
 def _demand_of(demand: Demand, chosen: NDArray[np.intp]) -> Demand:
@@ -155,9 +173,8 @@ def _smallest_size(codec: TokenPyramidCodec, proposal: Proposal, header: Header,
     Raises:
         UsageError: there is none at any sum.
     """
-    pyramid = proposal.analysed.tokens
-    flat = replace(pyramid, grain_map=np.ones_like(pyramid.grain_map))
-    most = min(MAX_NUM_PACKETS, pyramid.shape.num_regions)
+    flat = proposal.analysed.at(np.ones_like(proposal.analysed.tokens.grain_map))
+    most = min(MAX_NUM_PACKETS, flat.shape.num_regions)
 
     def longest(count: int) -> int:
         parts = [codec.entropy_model.write(part).data for part in _deal(flat, count)]

@@ -121,12 +121,18 @@ class PyramidEntropyModel:
         """(rows, cols): of `token_bits` one place of the order, which is a group of a level."""
         shape = pyramid.shape
         everywhere = np.ones(shape.plane_shape(level), np.bool_)
-        values = self._values(pyramid, place, level, everywhere)
-        estimate = self.places[place].estimated_bits(pyramid.planes[level][group].ravel(), values)
+        estimate = self.position_bits(pyramid, place, level, group, everywhere)
         found: NDArray[np.float64] = sum_over_regions(
             estimate.reshape(shape.plane_shape(level)), shape.fold(level)
         ).astype(np.float64)
         return found
+
+    def position_bits(
+        self, pyramid: TokenPyramid, place: int, level: int, group: int, mask: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """(n,): bits of a group's tokens at the positions (h, w) of a mask."""
+        values = self._values(pyramid, place, level, mask)
+        return self.places[place].estimated_bits(pyramid.planes[level][group][mask], values)
 
     def write(self, pyramid: TokenPyramid) -> Payload:
         """The payload of a pyramid whose grain map is at least 1 everywhere, or that of a uniform grain."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from wisp.codecs.grain_coding import ROUTED
 from wisp.errors import ModelMismatch
 from wisp.imaging import Tile, pad_to_multiple, padded_side, plan_tiles
 from wisp.runtime import Bundle, BundleConfig, Network
+from wisp.tokens.choices import chosen_at
 from wisp.tokens.pyramid import PyramidShape, TokenPyramid, sum_over_regions
 
 CORE = 1536  # pixels along each side of a tile's own part
@@ -50,17 +51,20 @@ class Analysed:
 
     def at(self, grain_map: NDArray[np.uint8]) -> TokenPyramid:
         """The tokens that are sent with a grain map (rows, cols)."""
-        if not self.choices:
-            return replace(self.tokens, grain_map=grain_map)
-        shape, before, planes = self.tokens.shape, 0, []
-        for level, (groups, choices) in enumerate(zip(shape.groups, self.choices, strict=True)):
-            fold = shape.fold(level)
-            sent = np.clip(grain_map.astype(np.intp) - before, 0, groups).repeat(fold, 0).repeat(fold, 1)
-            number = np.arange(groups)[:, None, None]
-            many = np.where(number < sent, sent, groups)  # what is not sent is as in the full pyramid
-            planes.append(np.take_along_axis(choices, many * (many - 1) // 2 + number, 0))
-            before += groups
-        return replace(self.tokens, planes=tuple(planes), grain_map=grain_map)
+        return chosen_at(self.tokens, self.choices, grain_map)
+
+    def window(self, rows: slice, columns: slice) -> Analysed:
+        """The same of some regions."""
+        shape = self.tokens.shape
+        folds = [shape.fold(level) for level in range(len(self.choices))]
+        return Analysed(
+            self.tokens.window(rows, columns),
+            tuple(level[:, rows, columns] for level in self.errors),
+            tuple(
+                level[:, rows.start * fold : rows.stop * fold, columns.start * fold : columns.stop * fold]
+                for fold, level in zip(folds, self.choices, strict=True)
+            ),
+        )
 
 
 def pyramid_shape(config: BundleConfig, height: int, width: int) -> PyramidShape:
@@ -88,7 +92,9 @@ def analyse(bundle: Bundle, pixels_u8: NDArray[np.uint8], search: bool = False) 
     errors = tuple(np.empty((g + 1, shape.rows, shape.columns), np.float32) for g in groups)
     tiles = tiles_of(height, width, ANALYSIS_HALO, strides[0])
     kind = "choices" if search else "tokens"
-    with (bundle.search if search else bundle.analysis).repeated(len(tiles)) as network:
+    # In memory of its own, a large picture's network takes half of what it asks the system for layer by layer.
+    times = len(tiles) if is_small(height, width) else max(len(tiles), 2)
+    with (bundle.search if search else bundle.analysis).repeated(times) as network:
         for tile in tiles:
             window = pad_to_multiple(pixels_u8[tile.window_rows, tile.window_cols], strides[0])
             out = network.run({"image": window[None]}, keep=is_small(*window.shape[:2]))

@@ -30,7 +30,8 @@ class ModelEntry:
 
 ENTRIES = (
     # number 0..14 costs nothing in a file, 15..254 a byte
-    ModelEntry(12, "wisp_small", "token_pyramid", release="wisp-4"),
+    ModelEntry(14, "wisp_small", "token_pyramid", release="wisp-5"),
+    ModelEntry(12, "wisp_4", "token_pyramid", release="wisp-4"),
     ModelEntry(11, "wisp_3", "token_pyramid", release="wisp-3"),
     ModelEntry(10, "wisp_2", "token_pyramid", release="wisp-2"),
     ModelEntry(9, "wisp_1", "token_pyramid", release="wisp-1"),

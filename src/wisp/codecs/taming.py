@@ -18,7 +18,6 @@ from wisp.codecs.probes import probe
 from wisp.codecs.pyramid_networks import Analysed, analyse
 from wisp.imaging import pad_to_multiple
 from wisp.runtime import Bundle
-from wisp.tokens.pyramid import TokenPyramid
 
 VIVID = 120.0  # grey levels between a region's strongest and weakest channel, on average
 VIVID_WALL = 80.0  # the same where a region is one colour, as photographs seldom are
@@ -108,14 +107,14 @@ def _tame_band(
     side = shape.strides[0]
     rows, columns = _span(vivid, 1), _span(vivid, 0)
     window = pixels_u8[rows.start * side : rows.stop * side, columns.start * side : columns.stop * side]
-    least = _errors(bundle, window, analysed.tokens.window(rows, columns), depth)
+    least = _errors(bundle, window, analysed.window(rows, columns), depth)
     spread = _blocks(window, side).var((1, 3), dtype=np.float32).sum(-1)
     wild = vivid[rows, columns] & (least > 3 * side**2 * WILD) & (least > WORSE * side**2 * spread)
     if not wild.any():
         return False
     for saturation in SATURATIONS:
         found = analyse(bundle, paler(window, saturation), bool(tamed.choices))
-        errors = _errors(bundle, window, found.tokens, depth)
+        errors = _errors(bundle, window, found, depth)
         nearer = wild & (errors < least)
         least = np.where(nearer, errors, least)
         better = tamed.choices or tamed.tokens.planes
@@ -129,13 +128,13 @@ def _tame_band(
 
 
 def _errors(
-    bundle: Bundle, pixels_u8: NDArray[np.uint8], tokens: TokenPyramid, depth: int
+    bundle: Bundle, pixels_u8: NDArray[np.uint8], analysed: Analysed, depth: int
 ) -> NDArray[np.float64]:
     """(rows, cols): squared errors, the mean of those at depths that the file may come to."""
     spread = np.linspace(depth // 2, depth, min(MOST_DEPTHS, depth - depth // 2 + 1))
     depths = SHALLOW if depth == 1 else np.rint(spread).astype(int).tolist()
-    maps = [np.full((tokens.shape.rows, tokens.shape.columns), each, np.uint8) for each in depths]
-    found = [probe(bundle, pixels_u8, replace(tokens, grain_map=grain)) for grain in maps]
+    maps = [np.full_like(analysed.tokens.grain_map, each) for each in depths]
+    found = [probe(bundle, pixels_u8, analysed.at(grain)) for grain in maps]
     mean: NDArray[np.float64] = np.mean(found, axis=0)
     return mean
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
+from wisp.tokens.choices import chosen_at
 from wisp.tokens.pyramid import NOT_SENT, TokenPyramid
 from wisp.tokens.stages import stage_map
 from wisp.tokens.uniform_grain import SIXTEENTHS, UniformGrain
@@ -87,7 +88,7 @@ class BatchMaker:
             self.tables.is_uniform
         ):  # where a file's tile of ranks begins, so that stages and shares are a file's
             top, left = top - top % 4, left - left % 4
-            return crop_pyramid(sample.pyramid, top, left, side, self._uniform_map(place, shape.num_groups))
+            return crop_sample(sample, top, left, side, self._uniform_map(place, shape.num_groups))
         maps = sample.maps[:, top : top + side, left : left + side]
         deep = [grain for grain in maps if shape.sends(grain, place).any()]
         if deep:
@@ -96,7 +97,7 @@ class BatchMaker:
             grain = np.full((side, side), self.level + 1, np.uint8)
         else:
             grain = np.full((side, side), random.integers(place + 1, shape.num_groups + 1), np.uint8)
-        return crop_pyramid(sample.pyramid, top, left, side, grain)
+        return crop_sample(sample, top, left, side, grain)
 
     def _uniform_map(self, place: int, num_groups: int) -> NDArray[np.uint8]:
         """A depth beyond `place`, at all positions or at a share of them."""
@@ -153,16 +154,19 @@ class BatchMaker:
         return stages >= now, np.where(stages == now, 1.0, later).astype(np.float32)
 
 
-def crop_pyramid(
-    pyramid: TokenPyramid, top: int, left: int, side: int, grain: NDArray[np.uint8]
-) -> TokenPyramid:
-    """A square part of a pyramid, in regions, under another grain map."""
-    shape = pyramid.shape
-    planes = []
-    for level, plane in enumerate(pyramid.planes):
-        fold = shape.fold(level)
-        planes.append(plane[:, top * fold : (top + side) * fold, left * fold : (left + side) * fold])
-    return TokenPyramid(replace(shape, rows=side, columns=side), tuple(planes), grain)
+def crop_sample(sample: Sample, top: int, left: int, side: int, grain: NDArray[np.uint8]) -> TokenPyramid:
+    """What is sent of a square part of a picture, in regions, with another grain map."""
+    shape = sample.pyramid.shape
+
+    def cut(levels: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.uint8], ...]:
+        folds = [shape.fold(level) for level in range(len(levels))]
+        return tuple(
+            planes[:, top * fold : (top + side) * fold, left * fold : (left + side) * fold]
+            for fold, planes in zip(folds, levels, strict=True)
+        )
+
+    whole = TokenPyramid(replace(shape, rows=side, columns=side), cut(sample.pyramid.planes), grain)
+    return chosen_at(whole, cut(sample.choices), grain)
 
 
 def stack(crops: Sequence[TokenPyramid]) -> TokenPyramid:

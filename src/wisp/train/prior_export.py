@@ -54,6 +54,7 @@ def train_prior(
     config: Sequence[LevelConfig] | None = None,
     threads: int | None = None,
     start: Path | None = None,
+    learning_rate: float | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> PriorReport:
     """Train a prior for the bundle in `folder` on the photographs under `data`, and put it into the bundle.
@@ -66,6 +67,7 @@ def train_prior(
         max_steps: for each level, for rehearsals.
         config: sizes and stages of each level; default `default_config`.
         start: a bundle whose prior is trained on, instead of random weights; it may be smaller than `config`.
+        learning_rate: the highest; lower than usual where a good start is trained on for a short time.
 
     Raises:
         ModelError: the bundle cannot be used.
@@ -101,6 +103,7 @@ def train_prior(
             minutes * share / sum(shares),
             max_steps=max_steps,
             start=begun[level],
+            learning_rate=learning_rate,
             note=note,
         )
         for group, (before, after) in enumerate(zip(found.table_bits, found.prior_bits, strict=True)):

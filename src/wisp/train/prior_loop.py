@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wisp.codecs.pyramid_entropy import PyramidEntropyModel
-from wisp.tokens.pyramid import TokenPyramid
 from wisp.train.prior_batches import Batch, BatchMaker
 from wisp.train.prior_network import LevelConfig, LevelPrior
 from wisp.train.prior_tokens import Sample
@@ -56,13 +55,17 @@ def train_level(
     max_steps: int | None = None,
     seed: int = 0,
     start: LevelPrior | None = None,
+    learning_rate: float | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> TrainedLevel:
-    """Train one level for so many minutes, then measure it on the held-out pictures; `start` is trained on."""
+    """Train one level for so many minutes, then measure it on the held-out pictures; `start` is trained on.
+
+    `learning_rate` is the highest; None: LEARNING_RATE from random weights, ONWARD_RATE from a start.
+    """
     torch.manual_seed(seed)
     shape = samples[0].pyramid.shape
     network = start or LevelPrior(config, level, shape.groups, shape.strides)
-    peak = LEARNING_RATE if start is None else ONWARD_RATE
+    peak = learning_rate or (LEARNING_RATE if start is None else ONWARD_RATE)
     train = [s for s in samples if s.photograph % HELD_OUT] or list(samples)
     maker = BatchMaker(train, tables, level, config.stages, seed)
     optimizer = torch.optim.AdamW(
@@ -112,7 +115,7 @@ def measure_level(network: LevelPrior, held: Sequence[Sample], maker: BatchMaker
         for sample in held:
             shape = sample.pyramid.shape
             grain = max(sample.maps, key=lambda m: float(shape.sends(m, place).mean()))
-            pyramid = TokenPyramid(sample.pyramid.shape, sample.pyramid.planes, grain)
+            pyramid = sample.at(grain)
             for stage in range(count):
                 batch = maker.make([pyramid], group, stage)
                 if len(batch.targets):
