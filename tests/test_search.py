@@ -17,12 +17,14 @@ import wisp
 from wisp.codecs import codec_for_model, pyramid_networks
 from wisp.codecs.choice_bits import depth_bits
 from wisp.codecs.looking import SEARCH_EFFORT
+from wisp.codecs.moved_frame import Past, read_frame
 from wisp.codecs.packet_reading import read_packets
 from wisp.codecs.pyramid_networks import Analysed, analyse
 from wisp.codecs.taming import tame
 from wisp.codecs.token_pyramid import TokenPyramidCodec
 from wisp.container import unpack_file
 from wisp.container.packet_set import sort_packets
+from wisp.container.sequence import unpack_sequence
 from wisp.errors import ModelMismatch, UsageError
 from wisp.runtime import ANALYSIS_NAME, CONFIG_NAME, SEARCH_NAME, Bundle
 from wisp.runtime.borrowing import with_weights_of
@@ -138,18 +140,49 @@ def test_what_a_depth_costs(photo_u8: NDArray[np.uint8]) -> None:
         assert wanted == pytest.approx(bits[:depth].sum(), rel=0.02)
 
 
-@pytest.mark.parametrize("effort", [SEARCH_EFFORT, 8])
+@pytest.mark.parametrize("effort", [SEARCH_EFFORT, 5, 8])
 def test_files_hold_the_tokens_of_their_depths(photo_u8: NDArray[np.uint8], effort: int) -> None:
     codec = codec_for_model(None, 1)
     assert isinstance(codec, TokenPyramidCodec)
     data = wisp.compress(photo_u8, size=700, effort=effort)
     assert len(data) <= 700
-    if effort == SEARCH_EFFORT:  # nothing is refined
+    if effort < 8:  # nothing is refined
         sent = codec.decode_tokens(unpack_file(data))
         wanted = analyse(codec.bundle, photo_u8, search=True).at(sent.grain_map).cut_to_map()
         for plane, each in zip(sent.cut_to_map().planes, wanted.planes, strict=True):
             np.testing.assert_array_equal(plane, each)
     assert wisp.decompress(data).size == photo_u8.shape[1::-1]
+
+
+@pytest.mark.parametrize(("effort", "search"), [(SEARCH_EFFORT - 1, False), (SEARCH_EFFORT, True)])
+@pytest.mark.parametrize("quality", [20, 100])
+def test_least_efforts_search_for_nothing(
+    photo_u8: NDArray[np.uint8], quality: float, effort: int, search: bool
+) -> None:
+    codec = codec_for_model(None, 1)
+    assert isinstance(codec, TokenPyramidCodec)
+    sent = codec.decode_tokens(unpack_file(wisp.compress(photo_u8, quality=quality, effort=effort)))
+    wanted, other = (
+        analyse(codec.bundle, photo_u8, kind).at(sent.grain_map) for kind in (search, not search)
+    )
+    assert sent == wanted.cut_to_map()
+    assert sent != other.cut_to_map()
+
+
+def test_frames_hold_the_tokens_of_their_depths(photo_u8: NDArray[np.uint8]) -> None:
+    """A key frame's, and those of what is coded anew in the second: half of another picture."""
+    codec = codec_for_model(None, 1)
+    assert isinstance(codec, TokenPyramidCodec)
+    second = photo_u8.copy()
+    second[:, : second.shape[1] // 3] = second[::-1, ::-1][:, : second.shape[1] // 3]
+    frames = unpack_sequence(wisp.compress_sequence([photo_u8, second], quality=30)).frames
+    file = unpack_file(frames[0].data)
+    key = codec.decode_tokens(file)
+    assert key == analyse(codec.bundle, photo_u8, search=True).at(key.grain_map).cut_to_map()
+    tokens = read_frame(codec, Past(file), frames[1].data).tokens
+    assert tokens is not None
+    assert tokens.grain_map.any()
+    assert tokens == analyse(codec.bundle, second, search=True).at(tokens.grain_map).cut_to_map()
 
 
 def test_packets_hold_the_tokens_of_their_depths(photo_u8: NDArray[np.uint8]) -> None:

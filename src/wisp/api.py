@@ -74,8 +74,8 @@ def compress(
         model: name of a model, or path of a bundle.
         alpha: "white" composites on white, "keep" stores the alpha plane (losslessly, inside `size`).
         keep_exif: store the picture's EXIF block (inside `size`).
-        effort: 0..9; 5 looks at three depths of a region first (from .044 bpp on; four of a quality), 6 at seven, and
-            searches for tokens; 7 and more look at all and may refine tokens: models without tokens take up to 6.
+        effort: 0..9; from 4 on tokens are searched for that go together; 5 looks at three depths of a region first
+            (from .044 bpp on; four of a quality), 6 at seven, 7 and more at all, and may refine (no tokens: up to 6).
         threads: for the networks; default WISP_THREADS or all processors, at most 8.
 
     Returns:

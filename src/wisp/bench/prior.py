@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +54,10 @@ def measure(codec: TokenPyramidCodec, path: Path, rates: Sequence[float]) -> lis
     rows = []
     for rate in rates:
         num_bytes = int(rate * picture.width * picture.height / 8)
-        proposal = propose(codec.bundle, codec.entropy_model, codec.settings, picture, 0, num_bytes - 8, None)
+        args = (codec.bundle, codec.entropy_model, codec.settings, picture, 0, num_bytes - 8, None)
+        proposal = propose(*args, search=True)
         depths = allocate(proposal.demand, 8.0 * (num_bytes - 8) - 12)
-        pyramid = replace(proposal.analysed.tokens, grain_map=depths)
+        pyramid = proposal.analysed.at(depths)
         sent = np.array([(depths > place).astype(np.float32) for place in range(pyramid.shape.num_groups)])
         count = [
             int(s.sum()) * pyramid.shape.fold(level) ** 2

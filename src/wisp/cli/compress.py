@@ -110,7 +110,7 @@ def compress_command(
             min=0,
             max=9,
             metavar="0..9",
-            help="Depths looked at first: to 4 none, 5 three, 6 seven, 7 to 9 all; from 6 on tokens are searched for.",
+            help="Depths looked at first: to 4 none, 5 three, 6 seven, 7 to 9 all; from 4 on tokens are searched for.",
         ),
     ] = USUAL_EFFORT,
     fps: Annotated[

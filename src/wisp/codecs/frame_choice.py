@@ -101,10 +101,12 @@ class _Anew:
     possible = True
 
     def __init__(self, codec: TokenPyramidCodec, picture: Picture, lmbda: float) -> None:
-        proposal = propose(codec.bundle, codec.entropy_model, codec.settings, picture, 0, None, None)
+        proposal = propose(
+            codec.bundle, codec.entropy_model, codec.settings, picture, 0, None, None, search=True
+        )
         demand = replace(proposal.demand, distortions=proposal.measured)  # as the other ways are compared
         cumulative = demand.cumulative_bits()
-        self._tokens, self._depths = proposal.analysed.tokens, choose_depths(demand, cumulative, lmbda)
+        self._analysed, self._depths = proposal.analysed, choose_depths(demand, cumulative, lmbda)
         here = self._depths[None].astype(np.intp)
         distortion, bits = (
             np.take_along_axis(table, here, 0)[0] for table in (demand.distortions, cumulative)
@@ -114,7 +116,7 @@ class _Anew:
     def tokens_of(self, coded: NDArray[np.bool_]) -> TokenPyramid | None:
         """The tokens of some regions."""
         grain_map = np.where(coded, self._depths, 0).astype(np.uint8)
-        return replace(self._tokens, grain_map=grain_map).cut_to_map()
+        return self._analysed.at(grain_map).cut_to_map()
 
 
 class _Nothing:

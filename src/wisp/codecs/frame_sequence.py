@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wisp.codecs.frame_choice import choose_frame
-from wisp.codecs.looking import LEAST_EFFORT
+from wisp.codecs.looking import SEARCH_EFFORT
 from wisp.codecs.moved_frame import FrameCodec, Past, read_frame, show_frame, write_frame
 from wisp.codecs.proposal import lmbda_of_quality
 from wisp.codecs.token_pyramid import TokenPyramidCodec
@@ -77,7 +77,7 @@ class SequenceWriter:
         target = Target(quality=self.quality)
         if isinstance(self.codec, TokenPyramidCodec):
             data = self.codec.compress(
-                picture, target, effort=LEAST_EFFORT
+                picture, target, effort=SEARCH_EFFORT
             )  # looking gains nothing for clips
         else:
             data = self.codec.compress(picture, target)

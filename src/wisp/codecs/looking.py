@@ -29,7 +29,9 @@ AROUND = {
     6: (-3, -2, -1, 0, 1, 2, 3),
 }  # depths that are looked at, from the expected one
 EVERY_DEPTH_EFFORT = 7  # from here on
-SEARCH_EFFORT = USUAL_EFFORT  # from here on tokens are searched for (train/search_onnx.py)
+SEARCH_EFFORT = (
+    4  # from here on tokens are searched for that go together (train/search_onnx.py); nobody looks yet
+)
 NEARLY_ALL = 0.9  # of the regions that will be sent whole: then nobody looks
 WORTH_IT = 45  # bits a region at full scale, 0.044 bpp; with fewer nobody looks at the usual effort
 
@@ -51,11 +53,6 @@ class Look:
     def sees_all(self) -> bool:
         """Whether at every depth."""
         return self.effort >= (EVERY_DEPTH_EFFORT if self.expected is not None else USUAL_EFFORT + 1)
-
-    @property
-    def searches(self) -> bool:
-        """Whether for tokens that go together."""
-        return self.effort >= SEARCH_EFFORT
 
 
 def look_of(codec: TokenPyramidCodec, effort: int, target: Target, payload_bytes: int | None) -> Look | None:

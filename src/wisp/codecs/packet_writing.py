@@ -53,7 +53,7 @@ def write_packets(codec: TokenPyramidCodec, picture: Picture, num_bytes: int, mt
         payload = max(1, num_bytes - counts[0] * packet_overhead(header, counts[0]))
         look = Look(USUAL_EFFORT, partial(_foreseen, 8.0 * payload))
         args = (codec.bundle, codec.entropy_model, codec.settings, picture, exponent, payload, None)
-        proposal = propose(*args, look)
+        proposal = propose(*args, look, search=True)
         for count in dict.fromkeys(min(n, proposal.analysed.tokens.shape.num_regions) for n in counts):
             payloads = _fill(codec, proposal, header, count, min(mtu, num_bytes // count))
             if payloads is not None:

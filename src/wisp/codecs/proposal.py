@@ -90,15 +90,16 @@ def propose(
     payload_bytes: int | None,
     roi: Roi | None,
     look: Look | None = None,
+    search: bool = False,
 ) -> Proposal:
     """Analyse a picture at a working scale, and find what each group gains and costs in each region.
 
     What it gains is weighted squared error, measured, and what it looks like, foreseen if the model can. With `look`
-    that is seen at some depths and not only foreseen, if the model has a network for it.
+    that is seen at some depths and not only foreseen, if the model has a network for it. With `search` tokens are found
+    that go together, if the model can.
     """
     pixels = downscale_u8(picture.pixels_u8, exponent)
-    search = look is not None and look.searches and bundle.can_search
-    analysed = analyse(bundle, pixels, search)
+    analysed = analyse(bundle, pixels, search and bundle.can_search)
     shape = analysed.tokens.shape
     side, depths = shape.strides[0], probe_depths(shape, payload_bytes)
     as_it_is = analysed

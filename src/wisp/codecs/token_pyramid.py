@@ -20,7 +20,7 @@ from wisp.codecs.bundle_entropy import BundleEntropy
 from wisp.codecs.detail import add_detail
 from wisp.codecs.detail_budget import spend_on_detail
 from wisp.codecs.huffman_entropy import HuffmanEntropyModel
-from wisp.codecs.looking import USUAL_EFFORT, look_of
+from wisp.codecs.looking import SEARCH_EFFORT, USUAL_EFFORT, look_of
 from wisp.codecs.partial_reading import read_partial
 from wisp.codecs.prior_budget import calibrated, fit_budget, with_savings
 from wisp.codecs.proposal import AllocationSettings, Proposal, Roi, lmbda_of_quality, propose
@@ -103,7 +103,8 @@ class TokenPyramidCodec(BundleEntropy):
                 data = uniform_file(self, picture, exponent, kept, target, payload_bytes, write)
             else:
                 args = (self.bundle, self.entropy_model, self.settings, picture, exponent, payload_bytes, roi)
-                proposal = propose(*args, look_of(self, effort, target, payload_bytes))
+                look = look_of(self, effort, target, payload_bytes)
+                proposal = propose(*args, look, effort >= SEARCH_EFFORT)
                 code = partial(self._code, target=target, overhead=overhead, header=header, chunks=chunks)
                 data = code(proposal, budget)
                 proposal, data = refine(self, picture, proposal, data, budget, effort, code)
